@@ -1,0 +1,59 @@
+// A continuous piecewise-linear function for every neuron of a layer.
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include "pyexpr/bits.hpp"
+
+namespace pyexpr {
+
+// phi(z) = slope(k, q) z + offset(k, q) on the k-th piece, k = number of thresholds passed.
+// Defined exactly by thresholds, slopes and phi(threshold 0) = value; offsets are rounded.
+class Activation {
+public:
+    // slopes: [pieces, width], piece by piece.
+    Activation(std::size_t width, std::vector<double> thresholds, std::vector<double> slopes,
+               double value);
+
+    std::size_t width() const { return width_; }
+    std::size_t thresholds() const { return thresholds_.size(); }
+    std::size_t pieces() const { return thresholds_.size() + 1; }
+    std::size_t words() const { return words_for(width_); }
+
+    double threshold(std::size_t k) const { return thresholds_[k]; }
+    double value() const { return value_; }
+    double slope(std::size_t piece, std::size_t q) const { return slopes_[piece * width_ + q]; }
+    double offset(std::size_t piece, std::size_t q) const { return offsets_[piece * width_ + q]; }
+    const std::vector<double>& slopes() const { return slopes_; }
+
+    // Neurons for which the piece is constant.
+    const Word* flat(std::size_t piece) const { return &flat_[piece * words()]; }
+    // Neurons that pass threshold k when they are identically equal to it.
+    const Word* passed_on_tie(std::size_t k) const { return &ties_[k * words()]; }
+
+    // The piece that a row of letters ([thresholds, words] bits) puts neuron q on.
+    std::size_t piece(const Word* letters, std::size_t q) const {
+        std::size_t passed = 0;
+        for (std::size_t k = 0; k < thresholds(); ++k) passed += get_bit(letters + k * words(), q);
+        return passed;
+    }
+
+    // max |slope|
+    double lipschitz() const { return lipschitz_; }
+    // max |offset|
+    double largest_offset() const { return largest_offset_; }
+    // Whether evaluation rounds nothing: slopes 0, 1, -1, and offsets on flat pieces alone.
+    bool evaluates_exactly() const { return exact_; }
+
+private:
+    std::size_t width_;
+    std::vector<double> thresholds_, slopes_;
+    double value_;
+    std::vector<double> offsets_;
+    std::vector<Word> flat_, ties_;
+    double lipschitz_ = 0, largest_offset_ = 0;
+    bool exact_ = true;
+};
+
+}  // namespace pyexpr

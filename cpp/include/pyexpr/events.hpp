@@ -1,0 +1,44 @@
+// Where the neurons of one level change their letters, cell by cell, in true order.
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include "pyexpr/network.hpp"
+#include "pyexpr/partition.hpp"
+#include "pyexpr/predicates.hpp"
+
+namespace pyexpr {
+
+// A breakpoint inside a cell and the events (consecutive, at least one) that happen at it.
+struct Point {
+    Vertex vertex;
+    double displacement;  // what switching there adds to the vertex's eps
+    std::size_t first_event, last_event;
+};
+
+struct Events {
+    // Fills everything below for the slice.
+    void find(const Network& network, const Partitions& partitions, const Slice& slice,
+              Predicates& predicates);
+
+    std::vector<Event> events;               // in order along the slice
+    std::vector<Point> points;               // in order along the slice
+    std::vector<std::size_t> first_point;    // [cells + 1]
+    std::vector<double> displacement;        // [vertices]: of the undecided neurons
+    std::vector<Word> left, crossing;        // [cells, letter words]: left letters, what changes
+
+private:
+    void find_letters(const Activation& phi);
+    void locate(const Level& level, const Partition& p, std::size_t cell, std::size_t neuron,
+                std::size_t threshold);
+    void order_cell(const Partitions& partitions, const Slice& slice, std::size_t cell,
+                    std::size_t first, double lipschitz, Predicates& predicates);
+    void add_points(std::size_t first, std::size_t last, const Partitions& partitions,
+                    const Slice& slice, std::size_t cell, double lipschitz,
+                    Predicates& predicates);
+
+    std::vector<Word> positive_, zero_;      // [vertices, letter words]
+};
+
+}  // namespace pyexpr

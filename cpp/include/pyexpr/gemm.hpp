@@ -1,0 +1,17 @@
+// Matrix products and a proved bound on a matrix's spectral norm. All matrices are row-major.
+#pragma once
+
+#include <cstddef>
+
+namespace pyexpr {
+
+// c [m, n] = a [m, k] b [k, n], one thread.
+void gemm(std::size_t m, std::size_t n, std::size_t k, const double* a, const double* b, double* c);
+
+// An upper bound on |a|_2 of a [rows, cols], proved by a Cholesky factorisation that succeeds.
+double spectral_norm_bound(std::size_t rows, std::size_t cols, const double* a);
+
+// The same from the largest row sum of |a a^T|: looser, but cheap where the matrix is small.
+double row_sum_norm_bound(std::size_t rows, std::size_t cols, const double* a);
+
+}  // namespace pyexpr

@@ -1,0 +1,62 @@
+// The line cut into cells, one partition a level, and the letters of the neurons on each cell.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "pyexpr/bits.hpp"
+
+namespace pyexpr {
+
+// A cell's end. `t` is the float that stands for the true breakpoint, |t - true| <= tau.
+// The true one is where `neuron` of level `level` meets threshold `threshold`, or, for
+// level == given, t itself.
+struct Vertex {
+    static constexpr std::int32_t given = -1;
+
+    double t = 0;
+    double tau = 0;
+    std::int32_t level = given;
+    std::int32_t neuron = 0;
+    std::int32_t threshold = 0;
+};
+
+// Letters of all levels on one cell: for each level, one row of bits a threshold ("passed").
+using Pattern = std::vector<const Word*>;
+
+// Cells that are linear up to some level, in order. Cell c lies between vertices c and c + 1, on
+// which `rows` holds the next level's pre-activations.
+//
+// With h the outputs of the level and z its successor's pre-activations, for either neighbouring
+// cell's affine extension to the vertex's float t:
+//   |h_computed - h|_2 <= eps,   |z_computed - z|_q <= row_norm_q (eps + rho),   |(h, 1)|_2 <= norm.
+struct Partition {
+    std::vector<Vertex> vertices;
+    std::vector<double> eps, rho, norm;
+    std::size_t width = 0;
+    std::vector<double> rows;        // [vertices, width]
+    std::size_t letter_words = 0;    // words a cell: thresholds x words of a row
+    std::vector<Word> letters;       // [cells, letter_words]
+    std::vector<std::uint32_t> parent;  // [cells]: the cell of the previous level's partition
+    double speed = 0;                // >= |dh/dt|_2 on every cell
+
+    std::size_t cells() const { return parent.size(); }
+    double* row(std::size_t v) { return &rows[v * width]; }
+    const double* row(std::size_t v) const { return &rows[v * width]; }
+    Word* letter_row(std::size_t c) { return &letters[c * letter_words]; }
+    const Word* letter_row(std::size_t c) const { return &letters[c * letter_words]; }
+    double alpha(std::size_t v) const { return eps[v] + rho[v]; }
+    double length(std::size_t c) const { return vertices[c + 1].t - vertices[c].t; }
+
+    void clear();
+};
+
+// partitions[l + 1] is the partition after level l; partitions[0] is the whole line.
+using Partitions = std::vector<Partition>;
+
+// The letters of levels 0 .. level - 1 on a cell of partitions[level].
+void gather_pattern(const Partitions& partitions, std::size_t level, std::size_t cell,
+                    Pattern& out);
+
+}  // namespace pyexpr

@@ -1,0 +1,94 @@
+// The three questions on which every count rests, each asked of a filter first and of exact
+// arithmetic where the filter cannot tell:
+//   1. the sign of a pre-activation minus a threshold at a vertex,
+//   2. the order, or equality, of two breakpoints inside one cell,
+//   3. whether f's slope changes between two cells.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "pyexpr/exact.hpp"
+#include "pyexpr/network.hpp"
+#include "pyexpr/partition.hpp"
+#include "pyexpr/trajectory.hpp"
+
+namespace pyexpr {
+
+// A neuron meets a threshold strictly inside a cell, at t up to tau.
+struct Event {
+    double t, tau;
+    double miss;  // >= |z_computed(t) - threshold|
+    double rate;  // >= |dz_computed/dt| on the cell
+    std::int32_t neuron, threshold;
+};
+
+// How many decisions were taken, and how many of them needed exact arithmetic.
+struct Certificate {
+    std::int64_t signs = 0, orders = 0, slopes = 0;
+    std::int64_t exact_signs = 0, exact_orders = 0, exact_slopes = 0;
+};
+
+// The cells first .. last - 1 of partitions[level], with their vertices first .. last.
+struct Slice {
+    std::size_t level, first, last;
+    std::size_t cells() const { return last - first; }
+};
+
+// Signs of all neurons against all thresholds of a level at one vertex.
+struct SignRow {
+    Word* positive;       // [thresholds, words]
+    Word* zero;           // [thresholds, words]
+    double displacement;  // what the undecided neurons add to the vertex's eps
+};
+
+class Predicates {
+public:
+    Predicates(const Network& network, const Line& line);
+
+    // 1. Throws NotFinite if a pre-activation overflowed.
+    void signs(const Partitions& partitions, const Slice& slice, std::size_t vertex, SignRow& out);
+    // 2. -1, 0, 1; both events in `cell` of partitions[level].
+    int order(const Partitions& partitions, std::size_t level, std::size_t cell, const Event& a,
+              const Event& b);
+    static bool surely_before(const Event& a, const Event& b) { return a.t + a.tau < b.t - b.tau; }
+    // 3. `left` and `right` are the patterns of neighbouring cells; asked after the slopes'
+    // float bounds, see Slopes.
+    bool slope_changes(const Pattern& left, const Pattern& right);
+    void count_filtered_slope() { ++certificate_.slopes; }
+    void count_filtered_order() { ++certificate_.orders; }
+
+    const Certificate& certificate() const { return certificate_; }
+    // Called before every exact decision; may throw to stop.
+    std::function<void()> poll = [] {};
+
+private:
+    ExactLine& exact();
+    bool dead_between(const Pattern& left, const Pattern& right) const;
+
+    const Network& network_;
+    const Line& line_;
+    std::unique_ptr<ExactLine> exact_;
+    Pattern pattern_;
+    Certificate certificate_;
+};
+
+// f's slope on a cell with its error, output by output, from the values at the cell's ends.
+struct Slopes {
+    std::vector<double> value, error;
+
+    void measure(const DenseMap& readout, const Partition& cells, std::size_t cell);
+};
+
+// Whether the bounds prove that the slopes differ.
+bool surely_differ(const Slopes& a, const Slopes& b);
+
+// Raised where float64 overflows: the values are too large to locate a breakpoint.
+struct NotFinite {
+    std::size_t level;
+};
+
+}  // namespace pyexpr

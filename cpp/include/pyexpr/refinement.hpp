@@ -1,0 +1,62 @@
+// The next level's pre-activations on a slice of cells cut at their events: one GEMM at the old
+// vertices, a rank-one update at each new one, and the error bounds of both.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "pyexpr/events.hpp"
+#include "pyexpr/network.hpp"
+#include "pyexpr/partition.hpp"
+#include "pyexpr/predicates.hpp"
+
+namespace pyexpr {
+
+class Refinement {
+public:
+    // Multiplies the old vertices; `live` are the neurons of the level before that were active in
+    // the slice's own refinement. Without `rows` only vertices and letters are made.
+    void prepare(const Network& network, const Partition& from, const Slice& slice,
+                 const Events& events, const std::vector<std::uint32_t>& live, bool rows);
+
+    // Starts `out` with the left end of a cell, given by its number in the slice.
+    void begin(Partition& out, std::size_t cell);
+    // Appends the cell, cut at its points.
+    void append(Partition& out, std::size_t cell);
+
+    // Neurons that are not constant on the slice, ascending.
+    const std::vector<std::uint32_t>& active() const { return active_; }
+    double gemm_flops = 0;
+
+private:
+    void find_active();
+    void fold_constants();
+    void multiply();
+    void bound_gains(const std::vector<std::uint32_t>& live);
+    void activate(const double* z, double* out) const;
+    void add_old_vertex(Partition& out, std::size_t vertex);
+    void add_letters(Partition& out, std::size_t cell);
+    void interpolate(Partition& out, std::size_t cell, std::size_t first, std::size_t begin,
+                     std::size_t end);
+    double hinge(std::size_t cell, const Event& event, double t) const;
+
+    const Network* network_ = nullptr;
+    const Level* level_ = nullptr;
+    const DenseMap* next_ = nullptr;
+    const Partition* from_ = nullptr;
+    const Events* events_ = nullptr;
+    Slice slice_{};
+    bool rows_wanted_ = false;
+
+    std::vector<std::uint32_t> active_;
+    std::vector<Word> sometimes_, always_;        // [letter words]: thresholds passed on the slice
+    std::vector<double> constant_, constant_low_;  // b plus what the inactive neurons add
+    double constant_norm_ = 0;                     // >= |inactive outputs|_2
+    std::vector<double> hidden_, weights_, rows_;  // [vertices, active], packed, [vertices, width]
+    std::vector<double> base_, rho_, norm_;        // [vertices]
+    double eps_gain_ = 0, rho_gain_ = 0, speed_ = 0;
+    std::vector<double> spread_;  // [out's vertices]: eps beyond the cell's base
+};
+
+}  // namespace pyexpr

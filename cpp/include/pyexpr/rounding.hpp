@@ -1,0 +1,24 @@
+// Upward rounded bounds: the only place where the filter's constants are written.
+#pragma once
+
+#include <cmath>
+#include <cstddef>
+
+namespace pyexpr {
+
+inline constexpr double unit_roundoff = 0x1p-53;
+
+// What all underflows of one row add at most, also where denormals are flushed to zero.
+inline constexpr double underflow = 0x1p-990;
+
+// Every bound is a sum of products of non-negative doubles. Fewer than 2^20 roundings lose less
+// than 2^-32 of it, which this factor gives back.
+inline double up(double bound) { return bound * (1 + 0x1p-30); }
+
+// k u / (1 - k u): the relative error of a sum of k products in any order, fused or not.
+inline double gamma(std::size_t k) {
+    const double ku = static_cast<double>(k) * unit_roundoff;
+    return up(ku / (1 - ku));
+}
+
+}  // namespace pyexpr

@@ -1,0 +1,125 @@
+// What is kept of the cells that the engine finds. A new measurement is a new sink.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "pyexpr/network.hpp"
+#include "pyexpr/partition.hpp"
+#include "pyexpr/predicates.hpp"
+
+namespace pyexpr {
+
+// What the engine must work out on the last cells.
+enum class Need { number, letters, outputs };
+
+class Sink {
+public:
+    virtual ~Sink() = default;
+    virtual Need need() const = 0;
+    // For Need::number: so many more cells.
+    virtual void number(std::size_t) {}
+    // Otherwise: the next cells along the line, with all partitions that lead to them. The first
+    // vertex is the last one of the call before.
+    virtual void cells(const Partitions&, const Slice&, Predicates&) {}
+};
+
+// Activation regions. Every vertex is a strict crossing, hence a breakpoint, hence a cell is a region.
+class CountCells final : public Sink {
+public:
+    Need need() const override { return Need::number; }
+    void number(std::size_t cells) override { count += static_cast<std::int64_t>(cells); }
+
+    std::int64_t count = 0;
+};
+
+// The two sides of a breakpoint.
+struct Boundary {
+    const Vertex& vertex;
+    const Pattern& left;
+    const Pattern& right;
+};
+
+// Calls `boundary` for every interior vertex, also for those between two slices.
+class BoundarySink : public Sink {
+public:
+    explicit BoundarySink(const Network& network) : network_(network) {}
+    void cells(const Partitions& partitions, const Slice& slice, Predicates& predicates) final;
+
+protected:
+    const Network& network() const { return network_; }
+    virtual void begin(const Partitions&, const Slice&) {}
+    // Before boundary() is called for the cell's left end.
+    virtual void cell(const Partition&, std::size_t) {}
+    virtual void boundary(const Boundary&, Predicates&) = 0;
+
+private:
+    void keep(const Pattern& pattern);
+
+    const Network& network_;
+    std::vector<std::vector<Word>> kept_;  // the last cell's letters, level by level
+    Pattern left_, right_;
+};
+
+// One neuron changing letter.
+struct Transition {
+    std::int64_t breakpoint;
+    std::int32_t level, neuron;
+    std::int8_t before, after;
+};
+
+// Visits the neurons whose letters differ, in graph order.
+template <class Visit>
+void for_each_transition(const Network& network, const Boundary& boundary, Visit&& visit);
+
+// Transitions of every neuron.
+class CountTransitions final : public BoundarySink {
+public:
+    explicit CountTransitions(const Network& network);
+    Need need() const override { return Need::letters; }
+
+    std::vector<std::int64_t> counts;  // [neurons]
+
+protected:
+    void boundary(const Boundary& boundary, Predicates&) override;
+
+private:
+    std::vector<std::size_t> offsets_;
+};
+
+// Linear regions: cells merged across breakpoints that f does not feel.
+class CountPieces : public BoundarySink {
+public:
+    using BoundarySink::BoundarySink;
+    Need need() const override { return Need::outputs; }
+
+    std::int64_t count = 1;
+
+protected:
+    void cell(const Partition& cells, std::size_t cell) override;
+    void boundary(const Boundary& boundary, Predicates& predicates) override;
+    virtual void merged_or_not(const Boundary&, bool) {}
+
+private:
+    Slopes before_, here_;
+};
+
+// Everything: breakpoints, transitions, which breakpoints f feels, f at the vertices.
+class Trace final : public CountPieces {
+public:
+    using CountPieces::CountPieces;
+
+    std::vector<double> breakpoints;
+    std::vector<Transition> transitions;
+    std::vector<std::uint8_t> bends;       // [breakpoints]: whether f's slope changes
+    std::vector<std::int8_t> first_pattern;  // pieces passed, [neurons]
+    std::vector<double> values;            // [breakpoints + 2, outputs]
+
+protected:
+    void begin(const Partitions& partitions, const Slice& slice) override;
+    void cell(const Partition& cells, std::size_t cell) override;
+    void merged_or_not(const Boundary& boundary, bool bends) override;
+};
+
+}  // namespace pyexpr

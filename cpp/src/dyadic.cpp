@@ -1,0 +1,91 @@
+#include "pyexpr/dyadic.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+
+namespace pyexpr {
+
+Float::Float(double value) : mantissa(0), exponent(0) {
+    if (value == 0) return;
+    int e = 0;
+    mantissa = static_cast<std::int64_t>(std::scalbn(std::frexp(value, &e), 53));
+    const int zeros = std::countr_zero(static_cast<std::uint64_t>(mantissa));
+    mantissa >>= zeros;
+    exponent = e - 53 + zeros;
+}
+
+Dyadic::Dyadic(double value) {
+    const Float f(value);
+    mantissa = f.mantissa;
+    exponent = f.exponent;
+}
+
+double Dyadic::to_double() const {
+    if (mantissa == 0) return 0;
+    const bool negative = mantissa < 0;
+    Integer m = abs(mantissa);
+    int e = exponent;
+    const int bits = static_cast<int>(msb(m)) + 1;
+    // Keep 53 bits, fewer among the denormals, and round to nearest even by hand.
+    const int drop = std::max(bits - 53, -1074 - e);
+    if (drop > 0) {
+        const Integer unit = Integer(1) << drop;
+        Integer rest = m & (unit - 1);
+        m >>= drop;
+        e += drop;
+        const int half = Integer(rest << 1).compare(unit);
+        if (half > 0 || (half == 0 && (m & 1) != 0)) ++m;
+    }
+    const double magnitude = std::scalbn(m.convert_to<double>(), e);
+    return negative ? -magnitude : magnitude;
+}
+
+namespace {
+
+template <class Combine>
+Dyadic aligned(const Dyadic& a, const Dyadic& b, Combine&& combine) {
+    Dyadic out;
+    out.exponent = std::min(a.exponent, b.exponent);
+    out.mantissa = combine(Integer(a.mantissa << (a.exponent - out.exponent)),
+                           Integer(b.mantissa << (b.exponent - out.exponent)));
+    return out;
+}
+
+}  // namespace
+
+Dyadic operator+(const Dyadic& a, const Dyadic& b) {
+    return aligned(a, b, [](Integer x, const Integer& y) { return Integer(x + y); });
+}
+
+Dyadic operator-(const Dyadic& a, const Dyadic& b) {
+    return aligned(a, b, [](Integer x, const Integer& y) { return Integer(x - y); });
+}
+
+Dyadic operator*(const Dyadic& a, const Dyadic& b) {
+    Dyadic out;
+    out.mantissa = a.mantissa * b.mantissa;
+    out.exponent = a.exponent + b.exponent;
+    return out;
+}
+
+Integer scaled(const Dyadic& value, int exponent) {
+    if (value.mantissa == 0) return 0;
+    const int shift = value.exponent - exponent;
+    return shift >= 0 ? Integer(value.mantissa << shift) : Integer(value.mantissa >> -shift);
+}
+
+Integer scaled(double value, int exponent) { return scaled(Dyadic(value), exponent); }
+
+Dyadic exact_offset(const Activation& phi, std::size_t piece, std::size_t q) {
+    // Walk from the first threshold, where the value is given, to one that bounds the piece.
+    Dyadic value(phi.value());
+    const std::size_t end = piece == 0 ? 0 : piece - 1;
+    for (std::size_t k = 0; k < end; ++k) {
+        const Dyadic step = Dyadic(phi.threshold(k + 1)) - Dyadic(phi.threshold(k));
+        value = value + Dyadic(phi.slope(k + 1, q)) * step;
+    }
+    return value - Dyadic(phi.slope(piece, q)) * Dyadic(phi.threshold(end));
+}
+
+}  // namespace pyexpr

@@ -1,0 +1,108 @@
+#include "pyexpr/engine.hpp"
+
+#include <cmath>
+#include <utility>
+
+#include "pyexpr/kernels.hpp"
+#include "pyexpr/rounding.hpp"
+
+namespace pyexpr {
+namespace {
+
+const std::vector<std::uint32_t> no_neurons;
+
+}  // namespace
+
+Engine::Engine(const Network& network, const Line& line, Sink& sink, Options options)
+    : network_(network),
+      line_(line),
+      sink_(sink),
+      options_(std::move(options)),
+      predicates_(network, line),
+      partitions_(network.depth() + 1),
+      work_(network.depth()) {
+    predicates_.poll = options_.poll;
+}
+
+double Engine::gemm_flops() const {
+    double total = 0;
+    for (const Work& work : work_) total += work.refinement.gemm_flops;
+    return total;
+}
+
+void Engine::run() {
+    start();
+    descend({0, 0, 1});
+}
+
+// The whole line as one cell; the inputs are exact, so the first level's sums are the only error.
+void Engine::start() {
+    const DenseMap& map = network_.map(0);
+    const std::size_t n = map.outputs();
+    Partition& whole = partitions_[0];
+    whole.clear();
+    whole.vertices = {Vertex{}, Vertex{}};
+    whole.vertices[1].t = 1;
+    whole.parent = {0};
+    whole.width = n;
+    whole.rows.resize(2 * n);
+    whole.speed = 0;
+    std::vector<double> low(n);
+    for (std::size_t v = 0; v < 2; ++v) {
+        const std::vector<double>& x = v == 0 ? line_.x0 : line_.x1;
+        std::copy_n(map.bias(), n, whole.row(v));
+        low.assign(n, 0.0);
+        for (std::size_t j = 0; j < x.size(); ++j)
+            if (x[j] != 0) axpy_compensated(x[j], map.column(j), whole.row(v), low.data(), n);
+        add(low.data(), whole.row(v), n);
+        const double norm = up(norm_bound(x.data(), x.size()) + 1);
+        whole.norm.push_back(norm);
+        whole.eps.push_back(0);
+        whole.rho.push_back(up(4 * unit_roundoff * norm));
+        whole.speed += norm;  // |x1 - x0| <= |x0| + |x1|
+    }
+}
+
+void Engine::descend(const Slice& slice) {
+    options_.poll();
+    if (slice.level == network_.depth())
+        sink_.cells(partitions_, slice, predicates_);
+    else
+        refine(slice);
+}
+
+void Engine::refine(const Slice& slice) {
+    Work& work = work_[slice.level];
+    work.events.find(network_, partitions_, slice, predicates_);
+    const std::size_t total = slice.cells() + work.events.points.size();
+    const bool last = slice.level + 1 == network_.depth();
+    if (last && sink_.need() == Need::number) {
+        sink_.number(total);
+        return;
+    }
+    const bool rows = !last || sink_.need() == Need::outputs;
+    const auto& live = slice.level == 0 ? no_neurons : work_[slice.level - 1].refinement.active();
+    work.refinement.prepare(network_, partitions_[slice.level], slice, work.events, live, rows);
+    Partition& out = partitions_[slice.level + 1];
+    const std::size_t chunks = (total + options_.chunk * 3 / 2 - 1) / (options_.chunk * 3 / 2);
+    const std::size_t size = (total + chunks - 1) / chunks;
+    for (std::size_t c = 0; c < slice.cells(); ++c) {
+        if (c == 0 || out.cells() >= size) {
+            if (c > 0) hand_on(slice.level + 1);
+            work.refinement.begin(out, c);
+        }
+        work.refinement.append(out, c);
+    }
+    hand_on(slice.level + 1);
+}
+
+// A cell with many events makes a chunk too long for one slice.
+void Engine::hand_on(std::size_t level) {
+    const std::size_t cells = partitions_[level].cells();
+    const std::size_t most = options_.chunk * 3 / 2;
+    const std::size_t slices = (cells + most - 1) / most;
+    for (std::size_t i = 0; i < slices; ++i)
+        descend({level, cells * i / slices, cells * (i + 1) / slices});
+}
+
+}  // namespace pyexpr

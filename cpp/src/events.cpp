@@ -1,0 +1,156 @@
+#include "pyexpr/events.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "pyexpr/rounding.hpp"
+
+namespace pyexpr {
+
+void Events::find(const Network& network, const Partitions& partitions, const Slice& slice,
+                  Predicates& predicates) {
+    const Level& level = network.level(slice.level);
+    const Activation& phi = level.activation;
+    const Partition& p = partitions[slice.level];
+    const std::size_t words = phi.thresholds() * phi.words(), cells = slice.cells();
+    positive_.resize((cells + 1) * words);
+    zero_.resize((cells + 1) * words);
+    displacement.resize(cells + 1);
+    for (std::size_t v = 0; v <= cells; ++v) {
+        SignRow row{&positive_[v * words], &zero_[v * words], 0};
+        predicates.signs(partitions, slice, slice.first + v, row);
+        displacement[v] = row.displacement;
+    }
+    left.resize(cells * words);
+    crossing.resize(cells * words);
+    find_letters(phi);
+
+    events.clear();
+    points.clear();
+    first_point.assign(1, 0);
+    for (std::size_t c = 0; c < cells; ++c) {
+        const std::size_t first = events.size();
+        for (std::size_t w = 0; w < words; ++w)
+            for_each_bit(crossing[c * words + w], (w % phi.words()) * 64, [&](std::size_t q) {
+                locate(level, p, slice.first + c, q, w / phi.words());
+            });
+        order_cell(partitions, slice, slice.first + c, first, phi.lipschitz(), predicates);
+        first_point.push_back(points.size());
+    }
+}
+
+// A neuron that is zero at one end has the other end's letter; zero at both, it is identically
+// zero on the cell and its letter is a convention.
+void Events::find_letters(const Activation& phi) {
+    const std::size_t words = phi.thresholds() * phi.words();
+    for (std::size_t i = 0; i < left.size(); ++i) {
+        const Word pos_a = positive_[i], pos_b = positive_[i + words];
+        const Word zero_a = zero_[i], zero_b = zero_[i + words];
+        left[i] = pos_a;
+        crossing[i] = pos_a ^ pos_b;
+        if ((zero_a | zero_b) == 0) continue;
+        const std::size_t row = i % words;
+        const Word tie = phi.passed_on_tie(row / phi.words())[row % phi.words()];
+        left[i] |= zero_a & (pos_b | (zero_b & tie));
+        crossing[i] &= ~(zero_a | zero_b);
+    }
+}
+
+void Events::locate(const Level& level, const Partition& p, std::size_t cell, std::size_t neuron,
+                    std::size_t threshold) {
+    const Vertex& from = p.vertices[cell];
+    const Vertex& to = p.vertices[cell + 1];
+    const double theta = level.activation.threshold(threshold);
+    const double norm = level.map.row_norms()[neuron];
+    const double a = p.row(cell)[neuron] - theta, b = p.row(cell + 1)[neuron] - theta;
+    const double length = to.t - from.t, change = std::abs(a - b);
+    const double error_a = norm * p.alpha(cell) + underflow;
+    const double error_b = norm * p.alpha(cell + 1) + underflow;
+
+    Event e{from.t, up(length + from.tau + to.tau), up(std::abs(a)), 0,
+            static_cast<std::int32_t>(neuron), static_cast<std::int32_t>(threshold)};
+    if (length > 0) {
+        const bool opposite = (a > 0 && b < 0) || (a < 0 && b > 0);
+        const double s = opposite ? a / (a - b) : (std::abs(a) < std::abs(b) ? 0.0 : 1.0);
+        e.t = std::clamp(from.t + s * length, from.t, to.t);
+        e.rate = up(change / length);
+        e.miss = up(std::min(std::abs(a), std::abs(b)));
+        if (opposite) e.miss = up(8 * unit_roundoff * change + 4 * unit_roundoff * to.t * e.rate);
+        // The true breakpoint lies in the true cell; where the slope is sure, close to t.
+        const double sure = change * (1 - 0x1p-20) - 2 * (error_a + error_b);
+        if (opposite && sure > 0)
+            e.tau = std::min(e.tau, up((std::max(error_a, error_b) + e.miss) / sure * length));
+    }
+    events.push_back(e);
+}
+
+void Events::order_cell(const Partitions& partitions, const Slice& slice, std::size_t cell,
+                        std::size_t first, double lipschitz, Predicates& predicates) {
+    if (events.size() == first) return;
+    const auto at = [this](std::size_t i) { return events.begin() + static_cast<long>(i); };
+    std::sort(at(first), events.end(), [](const Event& a, const Event& b) { return a.t < b.t; });
+    // Whatever the bounds cannot separate from its predecessors is one cluster; whatever they can
+    // is in its place.
+    std::size_t begin = first;
+    double reach = events[first].t + events[first].tau;
+    for (std::size_t i = first + 1; i <= events.size(); ++i) {
+        const bool open = i < events.size() && !(reach < events[i].t - events[i].tau);
+        if (!open) {
+            if (i - begin > 1)
+                std::sort(at(begin), at(i), [&](const Event& a, const Event& b) {
+                    const int order = predicates.order(partitions, slice.level, cell, a, b);
+                    if (order != 0) return order < 0;
+                    return std::pair(a.neuron, a.threshold) < std::pair(b.neuron, b.threshold);
+                });
+            if (i < events.size()) predicates.count_filtered_order();
+            add_points(begin, i, partitions, slice, cell, lipschitz, predicates);
+            begin = i;
+        }
+        if (i < events.size()) reach = std::max(reach, events[i].t + events[i].tau);
+    }
+}
+
+// One cluster, sorted: equal events become one point.
+void Events::add_points(std::size_t begin, std::size_t end, const Partitions& partitions,
+                        const Slice& slice, std::size_t cell, double lipschitz,
+                        Predicates& predicates) {
+    const std::size_t first_point_of_cluster = points.size();
+    for (std::size_t i = begin; i < end; ++i) {
+        const Event& e = events[i];
+        const bool same =
+            i > begin &&
+            predicates.order(partitions, slice.level, cell, events[i - 1], e) == 0;
+        if (same) {
+            Point& point = points.back();
+            point.last_event = i + 1;
+            if (e.tau < point.vertex.tau) {
+                point.vertex.t = e.t;
+                point.vertex.tau = e.tau;
+            }
+        } else {
+            const Vertex vertex{e.t, e.tau, static_cast<std::int32_t>(slice.level), e.neuron,
+                                e.threshold};
+            points.push_back({vertex, 0, i, i + 1});
+        }
+    }
+    double latest = partitions[slice.level].vertices[cell].t;
+    for (std::size_t i = first_point_of_cluster; i < points.size(); ++i) {
+        // Floats follow the true order.
+        Vertex& v = points[i].vertex;
+        if (v.t < latest) {
+            v.tau = up(v.tau + (latest - v.t));
+            v.t = latest;
+        }
+        latest = v.t;
+        // Beside the vertex a neuron of the cluster may be on another side of its threshold than
+        // its value at the float v.t: its piece there differs from phi by the jump in slope times
+        // the distance to the threshold.
+        for (std::size_t j = begin; j < end; ++j) {
+            const Event& e = events[j];
+            points[i].displacement += 2 * lipschitz * (e.miss + e.rate * std::abs(v.t - e.t));
+        }
+        points[i].displacement = up(points[i].displacement);
+    }
+}
+
+}  // namespace pyexpr

@@ -1,0 +1,194 @@
+#include "pyexpr/exact.hpp"
+
+#include <algorithm>
+#include <cstdlib>
+
+namespace pyexpr {
+namespace {
+
+// The power of two of which all given floats are integer multiples.
+class CommonExponent {
+public:
+    CommonExponent& add(double value) {
+        if (value != 0) add_exponent(Float(value).exponent);
+        return *this;
+    }
+    CommonExponent& add(const double* values, std::size_t n) {
+        for (std::size_t i = 0; i < n; ++i) add(values[i]);
+        return *this;
+    }
+    CommonExponent& add_exponent(int exponent) {
+        exponent_ = any_ ? std::min(exponent_, exponent) : exponent;
+        any_ = true;
+        return *this;
+    }
+    int get() const { return any_ ? exponent_ : 0; }
+
+private:
+    bool any_ = false;
+    int exponent_ = 0;
+};
+
+// sum += x (weight 2^-exponent)
+void add_product(Integer& sum, const Integer& x, const Float& weight, int exponent,
+                 Integer& scratch) {
+    if (x == 0) return;
+    const int shift = weight.exponent - exponent;
+    const auto magnitude = static_cast<std::uint64_t>(std::llabs(weight.mantissa));
+    scratch = x;
+    if (shift <= std::countl_zero(magnitude) - 1) {
+        scratch *= weight.mantissa * (std::int64_t{1} << shift);
+    } else {
+        scratch *= weight.mantissa;
+        scratch <<= shift;
+    }
+    sum += scratch;
+}
+
+int sign(const Integer& x) { return x.sign(); }
+
+}  // namespace
+
+ExactLine::ExactLine(const Network& network, const Line& line)
+    : network_(network), hidden_(network.depth()), rows_(network.depth() + 1) {
+    const std::size_t n = network.inputs();
+    const int exponent =
+        CommonExponent().add(line.x0.data(), n).add(line.x1.data(), n).get();
+    for (std::size_t i = 0; i < n; ++i) {
+        const Integer a = scaled(line.x0[i], exponent), b = scaled(line.x1[i], exponent) - a;
+        if (a == 0 && b == 0) continue;
+        input_.live.push_back(static_cast<std::uint32_t>(i));
+        input_.values.push_back({a, b});
+    }
+    input_.ready = true;
+
+    in_exponent_.push_back(exponent);
+    for (std::size_t l = 0; l <= network.depth(); ++l) {
+        const DenseMap& map = network.map(l);
+        weight_exponent_.push_back(
+            CommonExponent().add(map.columns(), map.inputs() * map.outputs()).get());
+        CommonExponent pre;
+        pre.add_exponent(in_exponent_[l] + weight_exponent_[l]).add(map.bias(), map.outputs());
+        rows_[l].values.resize(map.outputs());
+        if (l == network.depth()) {
+            pre_exponent_.push_back(pre.get());
+            break;
+        }
+        const Activation& phi = network.level(l).activation;
+        for (std::size_t k = 0; k < phi.thresholds(); ++k) pre.add(phi.threshold(k));
+        pre_exponent_.push_back(pre.get());
+        slope_exponent_.push_back(
+            CommonExponent().add(phi.slopes().data(), phi.slopes().size()).get());
+        CommonExponent out;
+        out.add_exponent(pre_exponent_[l] + slope_exponent_[l]);
+        for (std::size_t piece = 0; piece < phi.pieces(); ++piece)
+            for (std::size_t q = 0; q < phi.width(); ++q)
+                if (const Dyadic c = exact_offset(phi, piece, q); c.mantissa != 0)
+                    out.add_exponent(c.exponent);
+        in_exponent_.push_back(out.get());
+    }
+}
+
+void ExactLine::forget_from(std::size_t level) {
+    for (std::size_t l = level; l < network_.depth(); ++l) {
+        hidden_[l].ready = false;
+        hidden_[l].letters.clear();
+        std::fill(rows_[l + 1].values.begin(), rows_[l + 1].values.end(), std::nullopt);
+    }
+}
+
+void ExactLine::set_pattern(const Pattern& pattern) {
+    for (std::size_t l = 0; l < pattern.size(); ++l) {
+        const Activation& phi = network_.level(l).activation;
+        const std::size_t words = phi.thresholds() * phi.words();
+        std::vector<Word>& letters = hidden_[l].letters;
+        if (letters.size() == words && std::equal(letters.begin(), letters.end(), pattern[l]))
+            continue;
+        forget_from(l);
+        letters.assign(pattern[l], pattern[l] + words);
+    }
+}
+
+Affine ExactLine::activate(std::size_t level, std::size_t neuron) {
+    const Activation& phi = network_.level(level).activation;
+    const std::size_t piece = phi.piece(hidden_[level].letters.data(), neuron);
+    Affine out;
+    out.a = scaled(exact_offset(phi, piece, neuron), in_exponent_[level + 1]);
+    if (const Float slope(phi.slope(piece, neuron)); slope.mantissa != 0) {
+        const Affine& z = pre_activation(level, neuron);
+        const int exponent = in_exponent_[level + 1] - pre_exponent_[level];
+        Integer scratch;
+        add_product(out.a, z.a, slope, exponent, scratch);
+        add_product(out.b, z.b, slope, exponent, scratch);
+    }
+    return out;
+}
+
+const ExactLine::Hidden& ExactLine::hidden(std::size_t level) {
+    Hidden& h = hidden_[level];
+    if (h.ready) return h;
+    h.live.clear();
+    h.values.clear();
+    for (std::size_t q = 0; q < network_.level(level).activation.width(); ++q) {
+        Affine value = activate(level, q);
+        if (value.a == 0 && value.b == 0) continue;
+        h.live.push_back(static_cast<std::uint32_t>(q));
+        h.values.push_back(std::move(value));
+    }
+    h.ready = true;
+    return h;
+}
+
+const Affine& ExactLine::pre_activation(std::size_t level, std::size_t neuron) {
+    std::optional<Affine>& row = rows_[level].values[neuron];
+    if (row) return *row;
+    const Hidden& h = level == 0 ? input_ : hidden(level - 1);
+    const DenseMap& map = network_.map(level);
+    Affine sum;
+    Integer scratch;
+    for (std::size_t i = 0; i < h.live.size(); ++i) {
+        const double weight = map.column(h.live[i])[neuron];
+        if (weight == 0) continue;
+        const Float w(weight);
+        add_product(sum.a, h.values[i].a, w, weight_exponent_[level], scratch);
+        add_product(sum.b, h.values[i].b, w, weight_exponent_[level], scratch);
+    }
+    const int finer = in_exponent_[level] + weight_exponent_[level] - pre_exponent_[level];
+    sum.a <<= finer;
+    sum.b <<= finer;
+    sum.a += scaled(map.bias()[neuron], pre_exponent_[level]);
+    row = std::move(sum);
+    return *row;
+}
+
+Affine ExactLine::margin(std::size_t level, std::size_t neuron, std::size_t threshold) {
+    Affine f = pre_activation(level, neuron);
+    f.a -= scaled(network_.level(level).activation.threshold(threshold), pre_exponent_[level]);
+    return f;
+}
+
+Rational ExactLine::position(const Vertex& vertex) {
+    if (vertex.level == Vertex::given) {
+        const Float t(vertex.t);
+        if (t.exponent >= 0) return {Integer(t.mantissa) << t.exponent, 1};
+        return {t.mantissa, Integer(1) << -t.exponent};
+    }
+    return root(margin(static_cast<std::size_t>(vertex.level),
+                       static_cast<std::size_t>(vertex.neuron),
+                       static_cast<std::size_t>(vertex.threshold)));
+}
+
+int sign_at(const Affine& f, const Rational& t) {
+    return sign(f.a * t.denominator + f.b * t.numerator);
+}
+
+int compare_roots(const Affine& f, const Affine& g) {
+    return sign(g.a * f.b - f.a * g.b) * sign(f.b) * sign(g.b);
+}
+
+Rational root(const Affine& f) {
+    if (f.b < 0) return {f.a, -f.b};
+    return {-f.a, f.b};
+}
+
+}  // namespace pyexpr
