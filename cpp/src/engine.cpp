@@ -53,7 +53,7 @@ void Engine::start() {
         std::copy_n(map.bias(), n, whole.row(v));
         low.assign(n, 0.0);
         for (std::size_t j = 0; j < x.size(); ++j)
-            if (x[j] != 0) axpy_compensated(x[j], map.column(j), whole.row(v), low.data(), n);
+            if (x[j] != 0) axpy_extended(x[j], 0, map.column(j), whole.row(v), low.data(), n);
         add(low.data(), whole.row(v), n);
         const double norm = up(norm_bound(x.data(), x.size()) + 1);
         whole.norm.push_back(norm);

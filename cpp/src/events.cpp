@@ -67,8 +67,8 @@ void Events::locate(const Level& level, const Partition& p, std::size_t cell, st
     const double error_a = norm * p.alpha(cell) + underflow;
     const double error_b = norm * p.alpha(cell + 1) + underflow;
 
-    Event e{from.t, up(length + from.tau + to.tau), up(std::abs(a)), 0,
-            static_cast<std::int32_t>(neuron), static_cast<std::int32_t>(threshold)};
+    Event e{from.t, up(length + from.tau + to.tau),    up(std::abs(a)),
+            0,      static_cast<std::int32_t>(neuron), static_cast<std::int32_t>(threshold)};
     if (length > 0) {
         const bool opposite = (a > 0 && b < 0) || (a < 0 && b > 0);
         const double s = opposite ? a / (a - b) : (std::abs(a) < std::abs(b) ? 0.0 : 1.0);
@@ -89,13 +89,18 @@ void Events::order_cell(const Partitions& partitions, const Slice& slice, std::s
     if (events.size() == first) return;
     const auto at = [this](std::size_t i) { return events.begin() + static_cast<long>(i); };
     std::sort(at(first), events.end(), [](const Event& a, const Event& b) { return a.t < b.t; });
-    // Whatever the bounds cannot separate from its predecessors is one cluster; whatever they can
-    // is in its place.
+    // Whatever the bounds cannot separate is one cluster; a cluster ends where all that follow,
+    // also those with a wide bound, lie surely behind it.
+    earliest_.resize(events.size());
+    for (std::size_t i = events.size(); i-- > first;) {
+        earliest_[i] = events[i].t - events[i].tau;
+        if (i + 1 < events.size()) earliest_[i] = std::min(earliest_[i], earliest_[i + 1]);
+    }
     std::size_t begin = first;
     double reach = events[first].t + events[first].tau;
     for (std::size_t i = first + 1; i <= events.size(); ++i) {
-        const bool open = i < events.size() && !(reach < events[i].t - events[i].tau);
-        if (!open) {
+        const bool ends = i == events.size() || reach < earliest_[i];
+        if (ends) {
             if (i - begin > 1)
                 std::sort(at(begin), at(i), [&](const Event& a, const Event& b) {
                     const int order = predicates.order(partitions, slice.level, cell, a, b);
@@ -117,9 +122,8 @@ void Events::add_points(std::size_t begin, std::size_t end, const Partitions& pa
     const std::size_t first_point_of_cluster = points.size();
     for (std::size_t i = begin; i < end; ++i) {
         const Event& e = events[i];
-        const bool same =
-            i > begin &&
-            predicates.order(partitions, slice.level, cell, events[i - 1], e) == 0;
+        const bool same = i > begin &&
+                          predicates.order(partitions, slice.level, cell, events[i - 1], e) == 0;
         if (same) {
             Point& point = points.back();
             point.last_event = i + 1;

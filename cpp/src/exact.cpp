@@ -45,15 +45,12 @@ void add_product(Integer& sum, const Integer& x, const Float& weight, int expone
     sum += scratch;
 }
 
-int sign(const Integer& x) { return x.sign(); }
-
 }  // namespace
 
 ExactLine::ExactLine(const Network& network, const Line& line)
     : network_(network), hidden_(network.depth()), rows_(network.depth() + 1) {
     const std::size_t n = network.inputs();
-    const int exponent =
-        CommonExponent().add(line.x0.data(), n).add(line.x1.data(), n).get();
+    const int exponent = CommonExponent().add(line.x0.data(), n).add(line.x1.data(), n).get();
     for (std::size_t i = 0; i < n; ++i) {
         const Integer a = scaled(line.x0[i], exponent), b = scaled(line.x1[i], exponent) - a;
         if (a == 0 && b == 0) continue;
@@ -109,13 +106,13 @@ void ExactLine::set_pattern(const Pattern& pattern) {
     }
 }
 
-Affine ExactLine::activate(std::size_t level, std::size_t neuron) {
+Affine<Integer> ExactLine::activate(std::size_t level, std::size_t neuron) {
     const Activation& phi = network_.level(level).activation;
     const std::size_t piece = phi.piece(hidden_[level].letters.data(), neuron);
-    Affine out;
+    Affine<Integer> out;
     out.a = scaled(exact_offset(phi, piece, neuron), in_exponent_[level + 1]);
     if (const Float slope(phi.slope(piece, neuron)); slope.mantissa != 0) {
-        const Affine& z = pre_activation(level, neuron);
+        const Affine<Integer>& z = pre_activation(level, neuron);
         const int exponent = in_exponent_[level + 1] - pre_exponent_[level];
         Integer scratch;
         add_product(out.a, z.a, slope, exponent, scratch);
@@ -130,7 +127,7 @@ const ExactLine::Hidden& ExactLine::hidden(std::size_t level) {
     h.live.clear();
     h.values.clear();
     for (std::size_t q = 0; q < network_.level(level).activation.width(); ++q) {
-        Affine value = activate(level, q);
+        Affine<Integer> value = activate(level, q);
         if (value.a == 0 && value.b == 0) continue;
         h.live.push_back(static_cast<std::uint32_t>(q));
         h.values.push_back(std::move(value));
@@ -139,12 +136,12 @@ const ExactLine::Hidden& ExactLine::hidden(std::size_t level) {
     return h;
 }
 
-const Affine& ExactLine::pre_activation(std::size_t level, std::size_t neuron) {
-    std::optional<Affine>& row = rows_[level].values[neuron];
+const Affine<Integer>& ExactLine::pre_activation(std::size_t level, std::size_t neuron) {
+    std::optional<Affine<Integer>>& row = rows_[level].values[neuron];
     if (row) return *row;
     const Hidden& h = level == 0 ? input_ : hidden(level - 1);
     const DenseMap& map = network_.map(level);
-    Affine sum;
+    Affine<Integer> sum;
     Integer scratch;
     for (std::size_t i = 0; i < h.live.size(); ++i) {
         const double weight = map.column(h.live[i])[neuron];
@@ -161,34 +158,16 @@ const Affine& ExactLine::pre_activation(std::size_t level, std::size_t neuron) {
     return *row;
 }
 
-Affine ExactLine::margin(std::size_t level, std::size_t neuron, std::size_t threshold) {
-    Affine f = pre_activation(level, neuron);
+Affine<Integer> ExactLine::margin(std::size_t level, std::size_t neuron, std::size_t threshold) {
+    Affine<Integer> f = pre_activation(level, neuron);
     f.a -= scaled(network_.level(level).activation.threshold(threshold), pre_exponent_[level]);
     return f;
 }
 
-Rational ExactLine::position(const Vertex& vertex) {
-    if (vertex.level == Vertex::given) {
-        const Float t(vertex.t);
-        if (t.exponent >= 0) return {Integer(t.mantissa) << t.exponent, 1};
-        return {t.mantissa, Integer(1) << -t.exponent};
-    }
-    return root(margin(static_cast<std::size_t>(vertex.level),
-                       static_cast<std::size_t>(vertex.neuron),
-                       static_cast<std::size_t>(vertex.threshold)));
-}
-
-int sign_at(const Affine& f, const Rational& t) {
-    return sign(f.a * t.denominator + f.b * t.numerator);
-}
-
-int compare_roots(const Affine& f, const Affine& g) {
-    return sign(g.a * f.b - f.a * g.b) * sign(f.b) * sign(g.b);
-}
-
-Rational root(const Affine& f) {
-    if (f.b < 0) return {f.a, -f.b};
-    return {-f.a, f.b};
+Integer ExactLine::at(const Affine<Integer>& f, double t) {
+    const Float x(t);
+    if (x.exponent >= 0) return f.a + ((f.b * x.mantissa) << x.exponent);
+    return (f.a << -x.exponent) + f.b * x.mantissa;
 }
 
 }  // namespace pyexpr

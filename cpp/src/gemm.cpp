@@ -21,8 +21,7 @@ void PYEXPR_BLAS(cblas_dgemm)(int order, int trans_a, int trans_b, int m, int n,
                               double alpha, const double* a, int lda, const double* b, int ldb,
                               double beta, double* c, int ldc);
 void PYEXPR_BLAS(cblas_dgemv)(int order, int trans, int m, int n, double alpha, const double* a,
-                              int lda, const double* x, int incx, double beta, double* y,
-                              int incy);
+                              int lda, const double* x, int incx, double beta, double* y, int incy);
 void PYEXPR_BLAS(cblas_dsyrk)(int order, int uplo, int trans, int n, int k, double alpha,
                               const double* a, int lda, double beta, double* c, int ldc);
 void PYEXPR_BLAS(dpotrf_)(const char* uplo, const int* n, double* a, const int* lda, int* info,
@@ -51,8 +50,8 @@ double power_iteration(std::size_t n, const double* gram) {
     double value = 0;
     for (int step = 0; step < 24; ++step) {
         const int size = static_cast<int>(n);
-        PYEXPR_BLAS(cblas_dgemv)(row_major, no_trans, size, size, 1.0, gram, size, x.data(), 1,
-                                 0.0, y.data(), 1);
+        PYEXPR_BLAS(cblas_dgemv)(row_major, no_trans, size, size, 1.0, gram, size, x.data(), 1, 0.0,
+                                 y.data(), 1);
         const double norm = norm_bound(y.data(), n);
         value = norm / norm_bound(x.data(), n);
         if (!(norm > 0)) break;

@@ -71,8 +71,8 @@ __attribute__((target("avx2"))) bool filter_full_blocks(const double* z, const d
                 _mm256_add_pd(_mm256_mul_pd(_mm256_loadu_pd(scale + 64 * b + i), absolute), tiny),
                 _mm256_mul_pd(_mm256_andnot_pd(sign, step), relative));
             const int over = _mm256_movemask_pd(_mm256_cmp_pd(d, m, _CMP_GT_OQ));
-            const int clear =
-                _mm256_movemask_pd(_mm256_cmp_pd(_mm256_andnot_pd(sign, d), m, _CMP_GT_OQ));
+            const int clear = _mm256_movemask_pd(
+                _mm256_cmp_pd(_mm256_andnot_pd(sign, d), m, _CMP_GT_OQ));
             above |= static_cast<Word>(over) << i;
             decided |= static_cast<Word>(clear) << i;
             finite = _mm256_add_pd(finite, _mm256_mul_pd(value, _mm256_setzero_pd()));
@@ -115,8 +115,7 @@ PYEXPR_CLONES void lerp_axpy(const double* __restrict p, const double* __restric
     for (std::size_t i = 0; i < n; ++i) out[i] = p[i] + s * (q[i] - p[i]) + c * x[i];
 }
 
-PYEXPR_CLONES void axpy(double c, const double* __restrict x, double* __restrict y,
-                        std::size_t n) {
+PYEXPR_CLONES void axpy(double c, const double* __restrict x, double* __restrict y, std::size_t n) {
     for (std::size_t i = 0; i < n; ++i) y[i] += c * x[i];
 }
 
@@ -124,17 +123,15 @@ PYEXPR_CLONES void add(const double* __restrict x, double* __restrict y, std::si
     for (std::size_t i = 0; i < n; ++i) y[i] += x[i];
 }
 
-PYEXPR_CLONES void axpy_compensated(double c, const double* __restrict x,
-                                    double* __restrict high, double* __restrict low,
-                                    std::size_t n) {
+PYEXPR_CLONES void axpy_extended(double c_high, double c_low, const double* __restrict x,
+                                 double* __restrict high, double* __restrict low, std::size_t n) {
     for (std::size_t i = 0; i < n; ++i) {
-        const double product = c * x[i];
-        const double product_error = __builtin_fma(c, x[i], -product);
+        const double product = c_high * x[i];
+        const double product_error = __builtin_fma(c_high, x[i], -product) + c_low * x[i];
         const double sum = high[i] + product;
         const double part = sum - high[i];
-        const double sum_error = (high[i] - (sum - part)) + (product - part);
+        low[i] += (high[i] - (sum - part)) + (product - part) + product_error;
         high[i] = sum;
-        low[i] += sum_error + product_error;
     }
 }
 

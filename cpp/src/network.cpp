@@ -14,6 +14,7 @@ DenseMap::DenseMap(std::size_t in, std::size_t out, const double* weight, const 
         row[in] = bias[q];
         row_norms_[q] = norm_bound(row.data(), in + 1);
     }
+    frobenius_norm_ = norm_bound(row_norms_.data(), out);
 }
 
 double DenseMap::spectral_norm() const {

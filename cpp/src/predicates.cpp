@@ -31,15 +31,39 @@ SignBound sign_bound(const Partition& p, const Slice& slice, std::size_t v) {
     return {other, up(alpha + both * relative), up(relative)};
 }
 
+// Certain as soon as one output's slope surely differs, or when all surely agree.
+template <class AnyLine>
+std::optional<bool> slopes_differ(AnyLine& line, const Network& network, const Pattern& left,
+                                  const Pattern& right) {
+    std::vector<typename AnyLine::Number> slopes;
+    line.set_pattern(left);
+    for (std::size_t i = 0; i < network.outputs(); ++i)
+        slopes.push_back(line.pre_activation(network.depth(), i).b);
+    line.set_pattern(right);
+    bool agree = true;
+    for (std::size_t i = 0; i < network.outputs(); ++i) {
+        const auto sign = certain_sign(slopes[i] - line.pre_activation(network.depth(), i).b);
+        if (sign && *sign != 0) return true;
+        agree = agree && sign;
+    }
+    return agree ? std::optional(false) : std::nullopt;
+}
+
 }  // namespace
 
-Predicates::Predicates(const Network& network, const Line& line)
-    : network_(network), line_(line) {}
+Predicates::Predicates(const Network& network, const Line& line) : network_(network), line_(line) {}
 
-ExactLine& Predicates::exact() {
+template <class Answer, class Ask>
+Answer Predicates::settle(Tally& tally, Ask&& ask) {
     poll();
-    if (!exact_) exact_ = std::make_unique<ExactLine>(network_, line_);
-    return *exact_;
+    if (!extended_) extended_.emplace(network_, line_);
+    if (const std::optional<Answer> answer = ask(*extended_)) {
+        ++tally.extended;
+        return *answer;
+    }
+    if (!exact_) exact_.emplace(network_, line_);
+    ++tally.exact;
+    return ask(*exact_).value();
 }
 
 void Predicates::signs(const Partitions& partitions, const Slice& slice, std::size_t v,
@@ -53,7 +77,7 @@ void Predicates::signs(const Partitions& partitions, const Slice& slice, std::si
     const double* other = p.row(bound.other);
     const double* scale = level.map.row_norms();
     out.displacement = 0;
-    certificate_.signs += static_cast<std::int64_t>(n * phi.thresholds());
+    certificate_.signs.asked += static_cast<std::int64_t>(n * phi.thresholds());
     for (std::size_t k = 0; k < phi.thresholds(); ++k) {
         Word* positive = out.positive + k * words;
         Word* undecided = out.zero + k * words;  // becomes `zero` as the questions are settled
@@ -62,16 +86,11 @@ void Predicates::signs(const Partitions& partitions, const Slice& slice, std::si
             throw NotFinite{slice.level};
         for (std::size_t w = 0; w < words; ++w) {
             if (undecided[w] == 0) continue;
-            Word questions = undecided[w];
+            const Word questions = undecided[w];
             undecided[w] = 0;
-            const std::size_t cell = std::min(v, slice.last - 1);
-            ExactLine& line = exact();
-            gather_pattern(partitions, slice.level, cell, pattern_);
-            line.set_pattern(pattern_);
-            const Rational t = line.position(p.vertices[v]);
+            gather_pattern(partitions, slice.level, std::min(v, slice.last - 1), pattern_);
             for_each_bit(questions, w * 64, [&](std::size_t q) {
-                ++certificate_.exact_signs;
-                const int sign = sign_at(line.margin(slice.level, q, k), t);
+                const int sign = sign_at(p.vertices[v], slice.level, q, k);
                 positive[w] &= ~(Word{1} << (q % 64));
                 if (sign > 0) set_bit(positive, q);
                 if (sign == 0) set_bit(undecided, q);
@@ -82,21 +101,33 @@ void Predicates::signs(const Partitions& partitions, const Slice& slice, std::si
     out.displacement = up(out.displacement);
 }
 
+int Predicates::sign_at(const Vertex& vertex, std::size_t level, std::size_t neuron,
+                        std::size_t threshold) {
+    return settle<int>(certificate_.signs, [&](auto& line) {
+        line.set_pattern(pattern_);
+        const auto f = line.margin(level, neuron, threshold);
+        if (vertex.level == Vertex::given) return certain_sign(line.at(f, vertex.t));
+        return sign_at_root(f, line.margin(static_cast<std::size_t>(vertex.level),
+                                           static_cast<std::size_t>(vertex.neuron),
+                                           static_cast<std::size_t>(vertex.threshold)));
+    });
+}
+
 int Predicates::order(const Partitions& partitions, std::size_t level, std::size_t cell,
                       const Event& a, const Event& b) {
     if (&a == &b) return 0;
-    ++certificate_.orders;
+    ++certificate_.orders.asked;
     if (surely_before(a, b)) return -1;
     if (surely_before(b, a)) return 1;
-    ++certificate_.exact_orders;
-    ExactLine& line = exact();
     gather_pattern(partitions, level, cell, pattern_);
-    line.set_pattern(pattern_);
-    const auto margin = [&](const Event& e) {
-        return line.margin(level, static_cast<std::size_t>(e.neuron),
-                           static_cast<std::size_t>(e.threshold));
-    };
-    return compare_roots(margin(a), margin(b));
+    return settle<int>(certificate_.orders, [&](auto& line) {
+        line.set_pattern(pattern_);
+        const auto margin = [&](const Event& e) {
+            return line.margin(level, static_cast<std::size_t>(e.neuron),
+                               static_cast<std::size_t>(e.threshold));
+        };
+        return compare_roots(margin(a), margin(b));
+    });
 }
 
 // A layer that is constant on both sides lets nothing through, whatever switches before it.
@@ -109,28 +140,29 @@ bool Predicates::dead_between(const Pattern& left, const Pattern& right) const {
     };
     for (std::size_t l = network_.depth(); l-- > 0;) {
         const Activation& phi = network_.level(l).activation;
-        if (constant(phi, left[l]) && (left[l] == right[l] || constant(phi, right[l])))
-            return true;
+        if (constant(phi, left[l]) && (left[l] == right[l] || constant(phi, right[l]))) return true;
     }
     return false;
 }
 
 bool Predicates::slope_changes(const Pattern& left, const Pattern& right) {
-    ++certificate_.slopes;
+    ++certificate_.slopes.asked;
     if (dead_between(left, right)) return false;
-    ++certificate_.exact_slopes;
-    ExactLine& line = exact();
-    const std::size_t outputs = network_.outputs(), depth = network_.depth();
-    std::vector<Integer> slopes(outputs);
-    line.set_pattern(left);
-    for (std::size_t i = 0; i < outputs; ++i) slopes[i] = line.pre_activation(depth, i).b;
-    line.set_pattern(right);
-    for (std::size_t i = 0; i < outputs; ++i)
-        if (slopes[i] != line.pre_activation(depth, i).b) return true;
-    return false;
+    return settle<bool>(certificate_.slopes,
+                        [&](auto& line) { return slopes_differ(line, network_, left, right); });
 }
 
-void Slopes::measure(const DenseMap& readout, const Partition& cells, std::size_t cell) {
+double Predicates::position(const Pattern& pattern, const Vertex& vertex) {
+    ++certificate_.positions.asked;
+    return settle<double>(certificate_.positions, [&](auto& line) {
+        line.set_pattern(pattern);
+        return nearest_root(line.margin(static_cast<std::size_t>(vertex.level),
+                                        static_cast<std::size_t>(vertex.neuron),
+                                        static_cast<std::size_t>(vertex.threshold)));
+    });
+}
+
+bool Slopes::measure(const DenseMap& readout, const Partition& cells, std::size_t cell) {
     const std::size_t n = readout.outputs();
     value.resize(n);
     error.resize(n);
@@ -139,12 +171,15 @@ void Slopes::measure(const DenseMap& readout, const Partition& cells, std::size_
     const double* a = cells.row(cell);
     const double* b = cells.row(cell + 1);
     const double* scale = readout.row_norms();
+    double finite = 0;
     for (std::size_t i = 0; i < n; ++i) {
+        finite += a[i] * 0 + b[i] * 0;
         const double magnitude = std::abs(a[i]) + std::abs(b[i]);
         value[i] = (b[i] - a[i]) / length;
         error[i] = up((scale[i] * alpha + 4 * unit_roundoff * magnitude + underflow) / length);
         if (!(length > 0)) error[i] = std::numeric_limits<double>::infinity();
     }
+    return finite == 0;
 }
 
 bool surely_differ(const Slopes& a, const Slopes& b) {

@@ -64,8 +64,8 @@ void Refinement::fold_constants() {
         const double value = phi.offset(phi.piece(events_->left.data(), q), q);
         if (value == 0) continue;
         squares += value * value;
-        axpy_compensated(value, next_->column(q), constant_.data(), constant_low_.data(),
-                         next_->outputs());
+        axpy_extended(value, phi.offset_low(phi.piece(events_->left.data(), q), q),
+                      next_->column(q), constant_.data(), constant_low_.data(), next_->outputs());
     }
     if (squares > 0) add(constant_low_.data(), constant_.data(), next_->outputs());
     constant_norm_ = up(std::sqrt(squares) + underflow);
@@ -121,7 +121,7 @@ void Refinement::bound_gains(const std::vector<std::uint32_t>& live) {
     if (largest_eps > 0) {
         norm = std::min(norm, map.spectral_norm());
         // Few neurons are left where most saturate: then their own block is cheap to bound.
-        if (active_.size() * live.size() <= slice_.cells() * map.outputs() / 4) {
+        if (active_.size() * live.size() <= slice_.cells() * map.outputs() / 2) {
             std::vector<double> block(active_.size() * live.size());
             for (std::size_t j = 0; j < live.size(); ++j)
                 for (std::size_t i = 0; i < active_.size(); ++i)
@@ -218,8 +218,8 @@ double Refinement::hinge(std::size_t cell, const Event& event, double t) const {
 // those of points [begin, end): the middle one from the two ends by the chord, plus each event's
 // deviation from its chord times its column; then the halves. Errors grow with the logarithm of
 // the number of events, not with their number.
-void Refinement::interpolate(Partition& out, std::size_t cell, std::size_t first,
-                             std::size_t begin, std::size_t end) {
+void Refinement::interpolate(Partition& out, std::size_t cell, std::size_t first, std::size_t begin,
+                             std::size_t end) {
     if (begin == end) return;
     const std::size_t last = first + (end - begin) + 1;
     const std::size_t half = (end - begin) / 2, middle = first + half + 1;
@@ -228,7 +228,7 @@ void Refinement::interpolate(Partition& out, std::size_t cell, std::size_t first
     const double s = t1 > t0 ? (t - t0) / (t1 - t0) : 0;
     const Activation& phi = level_->activation;
     double* row = out.row(middle);
-    double kinks = 0, sizes = 0;
+    double kinks = 0, sizes = 0;  // sums of squares
     const std::size_t first_event = events_->points[begin].first_event;
     const std::size_t last_event = events_->points[end - 1].last_event;
     for (std::size_t i = first_event; i < last_event; ++i) {
@@ -240,14 +240,19 @@ void Refinement::interpolate(Partition& out, std::size_t cell, std::size_t first
             lerp_axpy(out.row(first), out.row(last), s, kink, next_->column(q), row, out.width);
         else
             axpy(kink, next_->column(q), row, out.width);
-        kinks += std::abs(kink);
-        sizes += std::abs(from_->row(c)[q]) + std::abs(from_->row(c + 1)[q]) +
-                 std::abs(phi.threshold(static_cast<std::size_t>(e.threshold)));
+        const double size = std::abs(from_->row(c)[q]) + std::abs(from_->row(c + 1)[q]) +
+                            std::abs(phi.threshold(static_cast<std::size_t>(e.threshold)));
+        kinks += kink * kink;
+        sizes += size * size;
     }
+    // A neuron has at most one event a threshold here, so that by Cauchy-Schwarz
+    // sum |w_qj kink_j| <= |w_q|_2 sqrt(thresholds) |kinks|_2.
+    const double repeated = static_cast<double>(phi.thresholds());
+    kinks = up(std::sqrt(repeated * kinks) + underflow);
+    sizes = up(std::sqrt(repeated * sizes) + underflow);
     const double count = static_cast<double>(last_event - first_event);
     const double norm = std::max(out.norm[first], out.norm[last]);
-    const double rounding =
-        16 * norm + (count + 8) * kinks + 64 * phi.lipschitz() * sizes;
+    const double rounding = 16 * norm + (count + 8) * kinks + 64 * phi.lipschitz() * sizes;
     out.norm[middle] = up(norm + kinks);
     out.rho[middle] = up(std::max(out.rho[first], out.rho[last]) + unit_roundoff * rounding);
     spread_[middle] = up(spread_[middle] + std::max(spread_[first], spread_[last]));

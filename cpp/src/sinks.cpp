@@ -3,6 +3,9 @@
 #include <utility>
 
 namespace pyexpr {
+namespace {
+
+// Visits the neurons whose letters differ, in graph order.
 template <class Visit>
 void for_each_transition(const Network& network, const Boundary& boundary, Visit&& visit) {
     for (std::size_t l = 0; l < network.depth(); ++l) {
@@ -21,6 +24,8 @@ void for_each_transition(const Network& network, const Boundary& boundary, Visit
     }
 }
 
+}  // namespace
+
 void BoundarySink::keep(const Pattern& pattern) {
     kept_.resize(pattern.size());
     for (std::size_t l = 0; l < pattern.size(); ++l) {
@@ -29,8 +34,7 @@ void BoundarySink::keep(const Pattern& pattern) {
     }
 }
 
-void BoundarySink::cells(const Partitions& partitions, const Slice& slice,
-                         Predicates& predicates) {
+void BoundarySink::cells(const Partitions& partitions, const Slice& slice, Predicates& predicates) {
     const Partition& p = partitions[slice.level];
     const bool first_call = p.vertices[slice.first].t == 0 &&
                             p.vertices[slice.first].level == Vertex::given;
@@ -40,8 +44,7 @@ void BoundarySink::cells(const Partitions& partitions, const Slice& slice,
     for (std::size_t c = slice.first; c < slice.last; ++c) {
         gather_pattern(partitions, slice.level, c, right_);
         cell(p, c);
-        if (c > slice.first || !first_call)
-            boundary({p.vertices[c], left_, right_}, predicates);
+        if (c > slice.first || !first_call) boundary({p.vertices[c], left_, right_}, predicates);
         std::swap(left_, right_);
     }
     keep(left_);
@@ -65,7 +68,7 @@ void CountTransitions::boundary(const Boundary& boundary, Predicates&) {
 
 void CountPieces::cell(const Partition& cells, std::size_t cell) {
     std::swap(before_, here_);
-    here_.measure(network().readout(), cells, cell);
+    if (!here_.measure(network().readout(), cells, cell)) throw NotFinite{network().depth()};
 }
 
 void CountPieces::boundary(const Boundary& boundary, Predicates& predicates) {
@@ -75,30 +78,22 @@ void CountPieces::boundary(const Boundary& boundary, Predicates& predicates) {
     else
         bends = predicates.slope_changes(boundary.left, boundary.right);
     count += bends;
-    merged_or_not(boundary, bends);
+    merged_or_not(boundary, bends, predicates);
 }
 
 void Trace::begin(const Partitions& partitions, const Slice& slice) {
-    if (!first_pattern.empty() || !values.empty()) return;
+    if (!first_pattern.empty()) return;
     Pattern pattern;
     gather_pattern(partitions, slice.level, slice.first, pattern);
     for (std::size_t l = 0; l < network().depth(); ++l)
         for (std::size_t q = 0; q < network().level(l).activation.width(); ++q)
             first_pattern.push_back(
                 static_cast<std::int8_t>(network().level(l).activation.piece(pattern[l], q)));
-    const double* row = partitions[slice.level].row(slice.first);
-    values.assign(row, row + network().outputs());
 }
 
-void Trace::cell(const Partition& cells, std::size_t cell) {
-    CountPieces::cell(cells, cell);
-    const double* row = cells.row(cell + 1);
-    values.insert(values.end(), row, row + network().outputs());
-}
-
-void Trace::merged_or_not(const Boundary& boundary, bool bend) {
+void Trace::merged_or_not(const Boundary& boundary, bool bend, Predicates& predicates) {
     const auto index = static_cast<std::int64_t>(breakpoints.size());
-    breakpoints.push_back(boundary.vertex.t);
+    breakpoints.push_back(predicates.position(boundary.left, boundary.vertex));
     bends.push_back(bend);
     for_each_transition(network(), boundary,
                         [&](std::size_t l, std::size_t q, std::size_t before, std::size_t after) {

@@ -25,6 +25,10 @@ public:
     double value() const { return value_; }
     double slope(std::size_t piece, std::size_t q) const { return slopes_[piece * width_ + q]; }
     double offset(std::size_t piece, std::size_t q) const { return offsets_[piece * width_ + q]; }
+    // offset + offset_low is the exact offset to twice the precision.
+    double offset_low(std::size_t piece, std::size_t q) const {
+        return offset_lows_[piece * width_ + q];
+    }
     const std::vector<double>& slopes() const { return slopes_; }
 
     // Neurons for which the piece is constant.
@@ -43,14 +47,14 @@ public:
     double lipschitz() const { return lipschitz_; }
     // max |offset|
     double largest_offset() const { return largest_offset_; }
-    // Whether evaluation rounds nothing: slopes 0, 1, -1, and offsets on flat pieces alone.
+    // Whether evaluation rounds nothing: slopes 0, 1, -1, and exact offsets on flat pieces alone.
     bool evaluates_exactly() const { return exact_; }
 
 private:
     std::size_t width_;
     std::vector<double> thresholds_, slopes_;
     double value_;
-    std::vector<double> offsets_;
+    std::vector<double> offsets_, offset_lows_;
     std::vector<Word> flat_, ties_;
     double lipschitz_ = 0, largest_offset_ = 0;
     bool exact_ = true;

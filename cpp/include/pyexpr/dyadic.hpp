@@ -3,6 +3,7 @@
 
 #include <boost/multiprecision/cpp_int.hpp>
 #include <cstdint>
+#include <optional>
 
 #include "pyexpr/activation.hpp"
 
@@ -10,6 +11,8 @@ namespace pyexpr {
 
 using Integer = boost::multiprecision::number<boost::multiprecision::cpp_int_backend<>,
                                               boost::multiprecision::et_off>;
+
+inline std::optional<int> certain_sign(const Integer& x) { return x.sign(); }
 
 // value = mantissa 2^exponent with an odd (or zero) mantissa of at most 53 bits.
 struct Float {

@@ -35,10 +35,10 @@ private:
     void order_cell(const Partitions& partitions, const Slice& slice, std::size_t cell,
                     std::size_t first, double lipschitz, Predicates& predicates);
     void add_points(std::size_t first, std::size_t last, const Partitions& partitions,
-                    const Slice& slice, std::size_t cell, double lipschitz,
-                    Predicates& predicates);
+                    const Slice& slice, std::size_t cell, double lipschitz, Predicates& predicates);
 
-    std::vector<Word> positive_, zero_;      // [vertices, letter words]
+    std::vector<Word> positive_, zero_;  // [vertices, letter words]
+    std::vector<double> earliest_;       // [events]: bound on where this and later ones are
 };
 
 }  // namespace pyexpr

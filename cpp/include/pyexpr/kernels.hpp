@@ -23,8 +23,9 @@ void axpy(double c, const double* x, double* y, std::size_t n);
 // y += x
 void add(const double* x, double* y, std::size_t n);
 
-// (high, low) += c x with the rounding errors kept in low
-void axpy_compensated(double c, const double* x, double* high, double* low, std::size_t n);
+// (high, low) += (c_high + c_low) x with the rounding errors kept in low
+void axpy_extended(double c_high, double c_low, const double* x, double* high, double* low,
+                   std::size_t n);
 
 // The sign of z - threshold where |z - threshold| exceeds its bound
 // scale absolute + |other - z| relative (+ underflow), neuron by neuron: a bit in `positive` where

@@ -25,6 +25,8 @@ public:
 
     // >= |(w_q, b_q)|_2 for every output q.
     const double* row_norms() const { return row_norms_.data(); }
+    // >= |(W, b)|_F
+    double frobenius_norm() const { return frobenius_norm_; }
     // >= |W|_2; computed at the first call.
     double spectral_norm() const;
 
@@ -36,6 +38,7 @@ private:
 
     std::size_t in_, out_;
     std::vector<double> columns_, bias_, row_norms_;
+    double frobenius_norm_ = 0;
     std::unique_ptr<Lazy> lazy_ = std::make_unique<Lazy>();
 };
 

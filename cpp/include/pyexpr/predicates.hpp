@@ -1,5 +1,5 @@
-// The three questions on which every count rests, each asked of a filter first and of exact
-// arithmetic where the filter cannot tell:
+// The three questions on which every count rests, each asked of a float64 filter first, where that
+// cannot tell of double-double arithmetic, and then of exact integers:
 //   1. the sign of a pre-activation minus a threshold at a vertex,
 //   2. the order, or equality, of two breakpoints inside one cell,
 //   3. whether f's slope changes between two cells.
@@ -8,10 +8,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <memory>
+#include <optional>
 #include <vector>
 
 #include "pyexpr/exact.hpp"
+#include "pyexpr/extended.hpp"
 #include "pyexpr/network.hpp"
 #include "pyexpr/partition.hpp"
 #include "pyexpr/trajectory.hpp"
@@ -26,10 +27,13 @@ struct Event {
     std::int32_t neuron, threshold;
 };
 
-// How many decisions were taken, and how many of them needed exact arithmetic.
+// How many decisions of a kind were taken, and how many of them by each tier after the filter.
+struct Tally {
+    std::int64_t asked = 0, extended = 0, exact = 0;
+};
+
 struct Certificate {
-    std::int64_t signs = 0, orders = 0, slopes = 0;
-    std::int64_t exact_signs = 0, exact_orders = 0, exact_slopes = 0;
+    Tally signs, orders, slopes, positions;
 };
 
 // The cells first .. last - 1 of partitions[level], with their vertices first .. last.
@@ -58,20 +62,27 @@ public:
     // 3. `left` and `right` are the patterns of neighbouring cells; asked after the slopes'
     // float bounds, see Slopes.
     bool slope_changes(const Pattern& left, const Pattern& right);
-    void count_filtered_slope() { ++certificate_.slopes; }
-    void count_filtered_order() { ++certificate_.orders; }
+    // The float nearest to a breakpoint (ties to even), given the pattern of a neighbouring cell.
+    double position(const Pattern& pattern, const Vertex& vertex);
+    void count_filtered_slope() { ++certificate_.slopes.asked; }
+    void count_filtered_order() { ++certificate_.orders.asked; }
 
     const Certificate& certificate() const { return certificate_; }
-    // Called before every exact decision; may throw to stop.
+    // Called before every decision that the filter leaves; may throw to stop.
     std::function<void()> poll = [] {};
 
 private:
-    ExactLine& exact();
+    // The answer of the first tier after the filter that is certain.
+    template <class Answer, class Ask>
+    Answer settle(Tally& tally, Ask&& ask);
+    // On pattern_, the vertex's neighbouring cell.
+    int sign_at(const Vertex& vertex, std::size_t level, std::size_t neuron, std::size_t threshold);
     bool dead_between(const Pattern& left, const Pattern& right) const;
 
     const Network& network_;
     const Line& line_;
-    std::unique_ptr<ExactLine> exact_;
+    std::optional<ExtendedLine> extended_;  // both made when first needed
+    std::optional<ExactLine> exact_;
     Pattern pattern_;
     Certificate certificate_;
 };
@@ -80,7 +91,8 @@ private:
 struct Slopes {
     std::vector<double> value, error;
 
-    void measure(const DenseMap& readout, const Partition& cells, std::size_t cell);
+    // False if a value is not finite.
+    bool measure(const DenseMap& readout, const Partition& cells, std::size_t cell);
 };
 
 // Whether the bounds prove that the slopes differ.

@@ -50,11 +50,11 @@ private:
     bool rows_wanted_ = false;
 
     std::vector<std::uint32_t> active_;
-    std::vector<Word> sometimes_, always_;        // [letter words]: thresholds passed on the slice
+    std::vector<Word> sometimes_, always_;  // [letter words]: thresholds passed on the slice
     std::vector<double> constant_, constant_low_;  // b plus what the inactive neurons add
-    double constant_norm_ = 0;                     // >= |inactive outputs|_2
+    double constant_norm_ = 0;  // >= |inactive outputs|_2
     std::vector<double> hidden_, weights_, rows_;  // [vertices, active], packed, [vertices, width]
-    std::vector<double> base_, rho_, norm_;        // [vertices]
+    std::vector<double> base_, rho_, norm_;  // [vertices]
     double eps_gain_ = 0, rho_gain_ = 0, speed_ = 0;
     std::vector<double> spread_;  // [out's vertices]: eps beyond the cell's base
 };

@@ -20,7 +20,7 @@ public:
     virtual Need need() const = 0;
     // For Need::number: so many more cells.
     virtual void number(std::size_t) {}
-    // Otherwise: the next cells along the line, with all partitions that lead to them. The first
+    // Otherwise, and where there is no activation: the next cells along the line, with all partitions that lead to them. The first
     // vertex is the last one of the call before.
     virtual void cells(const Partitions&, const Slice&, Predicates&) {}
 };
@@ -30,6 +30,9 @@ class CountCells final : public Sink {
 public:
     Need need() const override { return Need::number; }
     void number(std::size_t cells) override { count += static_cast<std::int64_t>(cells); }
+    void cells(const Partitions&, const Slice& slice, Predicates&) override {
+        number(slice.cells());
+    }
 
     std::int64_t count = 0;
 };
@@ -69,10 +72,6 @@ struct Transition {
     std::int8_t before, after;
 };
 
-// Visits the neurons whose letters differ, in graph order.
-template <class Visit>
-void for_each_transition(const Network& network, const Boundary& boundary, Visit&& visit);
-
 // Transitions of every neuron.
 class CountTransitions final : public BoundarySink {
 public:
@@ -99,27 +98,25 @@ public:
 protected:
     void cell(const Partition& cells, std::size_t cell) override;
     void boundary(const Boundary& boundary, Predicates& predicates) override;
-    virtual void merged_or_not(const Boundary&, bool) {}
+    virtual void merged_or_not(const Boundary&, bool, Predicates&) {}
 
 private:
     Slopes before_, here_;
 };
 
-// Everything: breakpoints, transitions, which breakpoints f feels, f at the vertices.
+// Everything: breakpoints, transitions, which breakpoints f feels.
 class Trace final : public CountPieces {
 public:
     using CountPieces::CountPieces;
 
-    std::vector<double> breakpoints;
+    std::vector<double> breakpoints;       // the nearest floats
     std::vector<Transition> transitions;
     std::vector<std::uint8_t> bends;       // [breakpoints]: whether f's slope changes
     std::vector<std::int8_t> first_pattern;  // pieces passed, [neurons]
-    std::vector<double> values;            // [breakpoints + 2, outputs]
 
 protected:
     void begin(const Partitions& partitions, const Slice& slice) override;
-    void cell(const Partition& cells, std::size_t cell) override;
-    void merged_or_not(const Boundary& boundary, bool bends) override;
+    void merged_or_not(const Boundary& boundary, bool bends, Predicates& predicates) override;
 };
 
 }  // namespace pyexpr

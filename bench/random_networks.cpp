@@ -1,0 +1,135 @@
+// Counts the activation regions of a random network on a random line; prints one JSON line.
+//
+// usage: pyexpr_bench [--hard-tanh] [--gain G] [--seed S] [--repeats R] INPUT HIDDEN... OUTPUT
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <random>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "pyexpr/engine.hpp"
+
+namespace {
+
+using pyexpr::Activation;
+using pyexpr::DenseMap;
+
+struct Arguments {
+    bool hard_tanh = false;
+    double gain = 2;  // weights ~ N(0, gain / fan-in), biases ~ N(0, 0.01)
+    unsigned seed = 0;
+    int repeats = 5;
+    std::vector<std::size_t> sizes;
+};
+
+[[noreturn]] void usage() {
+    std::fputs(
+        "usage: pyexpr_bench [--hard-tanh] [--gain G] [--seed S] [--repeats R] "
+        "INPUT HIDDEN... OUTPUT\n",
+        stderr);
+    std::exit(2);
+}
+
+double positive_number(const char* text) {
+    char* end = nullptr;
+    const double value = std::strtod(text, &end);
+    if (end == text || *end != '\0' || !(value > 0) || value > 1e9) usage();
+    return value;
+}
+
+Arguments parse(int argc, char** argv) {
+    Arguments out;
+    for (int i = 1; i < argc; ++i) {
+        const std::string name = argv[i];
+        if (name == "--hard-tanh")
+            out.hard_tanh = true;
+        else if (name.rfind("--", 0) != 0)
+            out.sizes.push_back(static_cast<std::size_t>(positive_number(argv[i])));
+        else if (i + 1 == argc)
+            usage();
+        else if (name == "--gain")
+            out.gain = positive_number(argv[++i]);
+        else if (name == "--seed")
+            out.seed = static_cast<unsigned>(std::strtoul(argv[++i], nullptr, 10));
+        else if (name == "--repeats")
+            out.repeats = static_cast<int>(positive_number(argv[++i]));
+        else
+            usage();
+    }
+    if (out.sizes.size() < 2 || out.repeats < 1) usage();
+    return out;
+}
+
+std::vector<double> normal(std::mt19937_64& rng, std::size_t n, double deviation) {
+    std::normal_distribution<double> draw(0, deviation);
+    std::vector<double> out(n);
+    for (double& x : out) x = draw(rng);
+    return out;
+}
+
+DenseMap random_map(std::mt19937_64& rng, std::size_t in, std::size_t out, double gain) {
+    const auto weight = normal(rng, in * out, std::sqrt(gain / static_cast<double>(in)));
+    const auto bias = normal(rng, out, 0.1);
+    return {in, out, weight.data(), bias.data()};
+}
+
+Activation activation(std::size_t width, bool hard_tanh) {
+    const std::vector<double> thresholds = hard_tanh ? std::vector{-1.0, 1.0} : std::vector{0.0};
+    std::vector<double> slopes(width, 0.0);
+    slopes.insert(slopes.end(), width, 1.0);
+    if (hard_tanh) slopes.insert(slopes.end(), width, 0.0);
+    return {width, thresholds, slopes, hard_tanh ? -1.0 : 0.0};
+}
+
+pyexpr::Network random_network(std::mt19937_64& rng, const Arguments& arguments) {
+    const auto& sizes = arguments.sizes;
+    std::vector<pyexpr::Level> levels;
+    for (std::size_t l = 0; l + 2 < sizes.size(); ++l)
+        levels.push_back({random_map(rng, sizes[l], sizes[l + 1], arguments.gain),
+                          activation(sizes[l + 1], arguments.hard_tanh)});
+    return {std::move(levels),
+            random_map(rng, sizes[sizes.size() - 2], sizes.back(), arguments.gain)};
+}
+
+struct Run {
+    std::int64_t regions = 0;
+    double seconds = 0, flops = 0;
+};
+
+Run count(const pyexpr::Network& network, const pyexpr::Line& line) {
+    const auto start = std::chrono::steady_clock::now();
+    pyexpr::CountCells sink;
+    pyexpr::Engine engine(network, line, sink);
+    engine.run();
+    const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
+    return {sink.count, elapsed.count(), engine.gemm_flops()};
+}
+
+void print(const Arguments& arguments, const Run& run) {
+    std::string sizes;
+    for (std::size_t size : arguments.sizes)
+        sizes += (sizes.empty() ? "" : ", ") + std::to_string(size);
+    std::printf(
+        "{\"sizes\": [%s], \"activation\": \"%s\", \"gain\": %g, \"seed\": %u, "
+        "\"activation_regions\": %lld, \"seconds\": %.6g, \"gemm_gflops\": %.4g}\n",
+        sizes.c_str(), arguments.hard_tanh ? "hard_tanh" : "relu", arguments.gain, arguments.seed,
+        static_cast<long long>(run.regions), run.seconds, run.flops / run.seconds * 1e-9);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    const Arguments arguments = parse(argc, argv);
+    std::mt19937_64 rng(arguments.seed);
+    const pyexpr::Network network = random_network(rng, arguments);
+    const std::size_t inputs = arguments.sizes.front();
+    const pyexpr::Line line{normal(rng, inputs, 1), normal(rng, inputs, 1)};
+    Run best = count(network, line);
+    for (int repeat = 1; repeat < arguments.repeats; ++repeat)
+        if (const Run run = count(network, line); run.seconds < best.seconds) best = run;
+    print(arguments, best);
+}

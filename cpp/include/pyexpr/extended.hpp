@@ -1,0 +1,58 @@
+// The network along the line in double-double arithmetic, one activation pattern at a time: settles
+// almost all that the filter cannot, at a small part of the cost of exact arithmetic.
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include "pyexpr/affine.hpp"
+#include "pyexpr/network.hpp"
+#include "pyexpr/partition.hpp"
+#include "pyexpr/trajectory.hpp"
+
+namespace pyexpr {
+
+// The same questions as ExactLine, answered by balls. Levels whose letters, and those before, are
+// the same as in the last pattern are kept.
+class ExtendedLine {
+public:
+    using Number = Ball;
+
+    ExtendedLine(const Network& network, const Line& line);
+
+    // Sets the letters of the first pattern.size() levels.
+    void set_pattern(const Pattern& pattern);
+    // Pre-activation of a neuron (an output for level == depth). Needs the letters before `level`.
+    Affine<Ball> pre_activation(std::size_t level, std::size_t neuron);
+    // Pre-activation minus threshold.
+    Affine<Ball> margin(std::size_t level, std::size_t neuron, std::size_t threshold);
+    // f(t)
+    static Ball at(const Affine<Ball>& f, double t) { return f.a + f.b * Ball(t); }
+
+private:
+    // One coefficient of many affine functions: value + low, |error|_2 <= eps.
+    struct Coefficient {
+        std::vector<double> high, low;
+        double eps = 0;
+        double norm = 0;  // >= |(value, 1)|_2
+
+        void resize(std::size_t n);
+        void add_product(double high_factor, double low_factor, const double* x);
+        void bound_norm();
+    };
+    // What a level's map reads: the neurons of the level before that are not identically zero.
+    struct Inputs {
+        std::vector<Word> letters;
+        bool ready = false;
+        std::vector<std::uint32_t> live;
+        Coefficient a, b;
+    };
+
+    const Inputs& inputs(std::size_t level);
+    void fill(std::size_t level, const Coefficient& a, const Coefficient& b);
+
+    const Network& network_;
+    std::vector<Inputs> inputs_;  // [depth + 1]
+};
+
+}  // namespace pyexpr

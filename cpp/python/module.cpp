@@ -1,0 +1,28 @@
+// The Python module: conversions only.
+#include <exception>
+#include <string>
+
+#include "bindings.hpp"
+
+namespace {
+
+void translate_overflow(std::exception_ptr raised) {
+    try {
+        if (raised) std::rethrow_exception(raised);
+    } catch (const pyexpr::NotFinite& error) {
+        const std::string message =
+            "net: pre-activations of layer " + std::to_string(error.level) +
+            " overflow float64 between x0 and x1; rescale the weights or the end points";
+        PyErr_SetString(PyExc_OverflowError, message.c_str());
+    }
+}
+
+}  // namespace
+
+PYBIND11_MODULE(_core, module) {
+    module.doc() = "The compiled core of pyexpr.";
+    pybind11::register_exception_translator(translate_overflow);
+    pyexpr::python::register_network(module);
+    pyexpr::python::register_counting(module);
+    pyexpr::python::register_trace(module);
+}

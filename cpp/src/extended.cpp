@@ -1,0 +1,155 @@
+#include "pyexpr/extended.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "pyexpr/kernels.hpp"
+#include "pyexpr/rounding.hpp"
+
+namespace pyexpr {
+namespace {
+
+// A compensated sum of k products w_i h_i and b errs by at most this times sum |w_i h_i| + |b|.
+// Each of its k + 1 terms leaves an error of at most u times the partial sum, kept in `low` with a
+// relative error of (k + 8) u.
+double compensated(std::size_t k) {
+    const double terms = static_cast<double>(k) + 8;
+    return up(terms * terms * unit_roundoff * unit_roundoff);
+}
+
+}  // namespace
+
+void ExtendedLine::Coefficient::resize(std::size_t n) {
+    high.assign(n, 0.0);
+    low.assign(n, 0.0);
+}
+
+void ExtendedLine::Coefficient::add_product(double high_factor, double low_factor,
+                                            const double* x) {
+    axpy_extended(high_factor, low_factor, x, high.data(), low.data(), high.size());
+}
+
+void ExtendedLine::Coefficient::bound_norm() {
+    norm = up(norm_bound(high.data(), high.size()) + norm_bound(low.data(), low.size()) + 1);
+}
+
+ExtendedLine::ExtendedLine(const Network& network, const Line& line)
+    : network_(network), inputs_(network.depth() + 1) {
+    Inputs& in = inputs_[0];
+    for (std::size_t i = 0; i < line.x0.size(); ++i) {
+        const Pair step = two_sum(line.x1[i], -line.x0[i]);
+        if (line.x0[i] == 0 && step.high == 0) continue;
+        in.live.push_back(static_cast<std::uint32_t>(i));
+        in.a.high.push_back(line.x0[i]);
+        in.a.low.push_back(0);
+        in.b.high.push_back(step.high);
+        in.b.low.push_back(step.low);
+    }
+    in.a.bound_norm();
+    in.b.bound_norm();
+    in.ready = true;
+}
+
+void ExtendedLine::set_pattern(const Pattern& pattern) {
+    bool same = true;
+    for (std::size_t l = 0; l < pattern.size(); ++l) {
+        const Activation& phi = network_.level(l).activation;
+        const std::size_t words = phi.thresholds() * phi.words();
+        Inputs& out = inputs_[l + 1];
+        same = same && out.letters.size() == words &&
+               std::equal(out.letters.begin(), out.letters.end(), pattern[l]);
+        if (same) continue;
+        out.letters.assign(pattern[l], pattern[l] + words);
+        out.ready = false;
+    }
+    if (same) return;
+    for (std::size_t l = pattern.size(); l < network_.depth(); ++l) {
+        inputs_[l + 1].ready = false;
+        inputs_[l + 1].letters.clear();
+    }
+}
+
+const ExtendedLine::Inputs& ExtendedLine::inputs(std::size_t level) {
+    if (inputs_[level].ready) return inputs_[level];
+    const Inputs& in = inputs(level - 1);
+    const DenseMap& map = network_.map(level - 1);
+    Coefficient a, b;
+    a.resize(map.outputs());
+    b.resize(map.outputs());
+    std::copy_n(map.bias(), map.outputs(), a.high.data());
+    for (std::size_t i = 0; i < in.live.size(); ++i) {
+        const double* column = map.column(in.live[i]);
+        a.add_product(in.a.high[i], in.a.low[i], column);
+        if (in.b.high[i] != 0) b.add_product(in.b.high[i], in.b.low[i], column);
+    }
+    // |W| eps + |row norms| (rounding of a row), see the filter's bound.
+    const double rounding = up(compensated(in.live.size()) * map.frobenius_norm());
+    const auto propagate = [&](const Coefficient& from) {
+        const double inherited = from.eps > 0 ? map.spectral_norm() * from.eps : 0;
+        return up(inherited + rounding * from.norm + underflow);
+    };
+    a.eps = propagate(in.a);
+    b.eps = propagate(in.b);
+    fill(level, a, b);
+    return inputs_[level];
+}
+
+// The activation on the pattern's pieces.
+void ExtendedLine::fill(std::size_t level, const Coefficient& a, const Coefficient& b) {
+    const Activation& phi = network_.level(level - 1).activation;
+    Inputs& out = inputs_[level];
+    out.live.clear();
+    for (Coefficient* c : {&out.a, &out.b}) c->resize(0);
+    for (std::size_t q = 0; q < phi.width(); ++q) {
+        const std::size_t piece = phi.piece(out.letters.data(), q);
+        const double slope = phi.slope(piece, q);
+        const Pair offset{phi.offset(piece, q), phi.offset_low(piece, q)};
+        if (slope == 0 && offset.high == 0) continue;
+        const Ball factor(slope);
+        const Ball value = factor * Ball({a.high[q], a.low[q]}, 0) + Ball(offset, 0);
+        const Ball rate = factor * Ball({b.high[q], b.low[q]}, 0);
+        out.live.push_back(static_cast<std::uint32_t>(q));
+        out.a.high.push_back(value.high);
+        out.a.low.push_back(value.low);
+        out.b.high.push_back(rate.high);
+        out.b.low.push_back(rate.low);
+    }
+    out.a.bound_norm();
+    out.b.bound_norm();
+    // The operations above lose at most extended_rounding of their operands, the slope times the
+    // pre-activation and the offset, which may cancel; the offset errs by as little.
+    const double n = static_cast<double>(phi.width());
+    const auto lost = [&](const Coefficient& z) {
+        const double size = phi.lipschitz() * (norm_bound(z.high.data(), z.high.size()) +
+                                               norm_bound(z.low.data(), z.low.size())) +
+                            n * phi.largest_offset();
+        return 4 * extended_rounding(size) + n * underflow;
+    };
+    out.a.eps = up(phi.lipschitz() * a.eps + lost(a));
+    out.b.eps = up(phi.lipschitz() * b.eps + lost(b));
+    out.ready = true;
+}
+
+Affine<Ball> ExtendedLine::pre_activation(std::size_t level, std::size_t neuron) {
+    const Inputs& in = inputs(level);
+    const DenseMap& map = network_.map(level);
+    Pair a{map.bias()[neuron], 0}, b;
+    for (std::size_t i = 0; i < in.live.size(); ++i) {
+        const double weight = map.column(in.live[i])[neuron];
+        add_product(a, {in.a.high[i], in.a.low[i]}, weight);
+        add_product(b, {in.b.high[i], in.b.low[i]}, weight);
+    }
+    const double scale = map.row_norms()[neuron], rounding = compensated(in.live.size());
+    const auto radius = [&](const Coefficient& from) {
+        return up(scale * (from.eps + rounding * from.norm) + underflow);
+    };
+    return {Ball(a, radius(in.a)), Ball(b, radius(in.b))};
+}
+
+Affine<Ball> ExtendedLine::margin(std::size_t level, std::size_t neuron, std::size_t threshold) {
+    Affine<Ball> f = pre_activation(level, neuron);
+    f.a = f.a - Ball(network_.level(level).activation.threshold(threshold));
+    return f;
+}
+
+}  // namespace pyexpr

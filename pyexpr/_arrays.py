@@ -1,0 +1,109 @@
+"""What comes from outside as numbers: checked once, here, and made float64 without rounding."""
+
+from __future__ import annotations
+
+import reprlib
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray: TypeAlias = npt.NDArray[np.float64]
+
+_SHAPES = {0: "a number", 1: "a vector", 2: "a matrix"}
+_LARGE = 2.0**53  # below it float64 holds every integer
+
+
+def real_array(name: str, value: object, *ndims: int) -> FloatArray:
+    """`value` as finite, C-contiguous float64, rounding nothing; may share its memory.
+
+    Parameters
+    ----------
+    name
+        What errors call it.
+    value
+        Real numbers: an array or nested sequences of bool, integers or floats.
+    ndims
+        The numbers of dimensions that will do; none given: any.
+
+    Raises
+    ------
+    TypeError
+        Not real numbers: complex, object, strings, masked.
+    ValueError
+        Another number of dimensions, ragged, not finite, or not exact in float64.
+    """
+    array = _as_array(name, value)
+    if ndims and array.ndim not in ndims:
+        wanted = " or ".join(_SHAPES[ndim] for ndim in ndims)
+        raise ValueError(f"{name} has shape {array.shape}; it must be {wanted}")
+    finite = np.isfinite(array)
+    if not finite.all():
+        raise ValueError(f"{name} holds {array[~finite][0]}; every number must be finite")
+    with np.errstate(over="ignore"):  # a long double beyond float64 is refused below
+        result = np.require(array, np.float64, ["C_CONTIGUOUS", "ALIGNED"])
+    _require_exact(name, value, array, result)
+    return result
+
+
+def real_number(name: str, value: object) -> float:
+    """`value` as a float; errors as for `real_array`."""
+    return float(real_array(name, value, 0))
+
+
+def end_points(x0: object, x1: object, size: int) -> tuple[FloatArray, FloatArray]:
+    """The ends of a segment in an input space of `size` dimensions, both [size]."""
+    return _end_point("x0", x0, size), _end_point("x1", x1, size)
+
+
+def read_only(array: FloatArray) -> FloatArray:
+    """The same array, no longer writeable."""
+    array.setflags(write=False)
+    return array
+
+
+def _end_point(name: str, value: object, size: int) -> FloatArray:
+    point = real_array(name, value, 1)
+    if point.shape != (size,):
+        raise ValueError(f"{name} has shape {point.shape}, but the network's input is ({size},)")
+    return point
+
+
+def _as_array(name: str, value: object) -> npt.NDArray[np.generic]:
+    if isinstance(value, np.ma.MaskedArray):
+        raise TypeError(f"{name} is a masked array; fill it first, as by {name}.filled(0)")
+    try:
+        array: npt.NDArray[np.generic] = np.asarray(value)
+    except ValueError as error:
+        raise ValueError(f"{name} is no array of real numbers: {error}") from error
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"{name} is {_what(value)}; it must hold floats or 64-bit integers")
+    return array
+
+
+def _what(value: object) -> str:
+    if isinstance(value, np.ndarray):
+        return f"an array of dtype {value.dtype}"
+    return f"{reprlib.repr(value)} ({type(value).__name__})"
+
+
+def _require_exact(
+    name: str, value: object, array: npt.NDArray[np.generic], result: FloatArray
+) -> None:
+    large = np.abs(result) >= _LARGE
+    if array.dtype.kind == "f" and array.dtype.itemsize > 8:
+        large[...] = True
+    if not large.any():
+        return
+    given = array
+    if array.dtype == np.float64:
+        if not isinstance(value, list | tuple):
+            return
+        given = np.array(value, dtype=object)  # numpy has rounded integers among the floats
+    for before, after in zip(given[large].tolist(), result[large].tolist(), strict=True):
+        exact = int(before) if isinstance(before, int | np.integer) else before
+        if exact != after:
+            raise ValueError(
+                f"{name} holds {before!s}, which float64 cannot hold exactly "
+                f"(the nearest is {after!r}); round it to float64 first"
+            )

@@ -1,0 +1,104 @@
+"""Exact counts of how often a network bends on the segment from x0 to x1."""
+
+from __future__ import annotations
+
+from itertools import accumulate, pairwise
+from typing import Literal, overload
+
+import numpy as np
+import numpy.typing as npt
+
+from pyexpr import _core
+from pyexpr._arrays import end_points
+from pyexpr.network import NetworkLike, as_network
+
+
+def count_regions(
+    net: NetworkLike,
+    x0: npt.ArrayLike,
+    x1: npt.ArrayLike,
+    *,
+    kind: Literal["linear", "activation"] = "linear",
+) -> int:
+    """The number of regions on the segment.
+
+    Parameters
+    ----------
+    net
+        A Network, a list of (W [out, in], b [out]) for ReLU, or a path.
+    x0, x1 : array_like [n]
+        Real numbers that float64 holds exactly; never modified.
+    kind
+        "linear": maximal intervals on which the network's output is affine. "activation": maximal
+        intervals on which no neuron changes its letter, apart from isolated points.
+
+    Raises
+    ------
+    TypeError
+        An argument of the wrong kind, such as complex numbers.
+    ValueError
+        A wrong shape, a number that is not finite or not exact in float64, an unknown `kind`.
+    OverflowError
+        A number inside the network is beyond float64.
+    """
+    if kind not in ("linear", "activation"):
+        raise ValueError(f'kind is {kind!r}; it must be "linear" or "activation"')
+    network = as_network(net)
+    segment = end_points(x0, x1, *network.input_shape)
+    if kind == "linear":
+        return _core.count_linear_regions(network._core, *segment)
+    return _core.count_activation_regions(network._core, *segment)
+
+
+def count_patterns(net: NetworkLike, x0: npt.ArrayLike, x1: npt.ArrayLike) -> int:
+    """The number of distinct activation patterns on the segment.
+
+    A pattern's points form a convex set, so on a line no pattern comes back, and this is the
+    number of activation regions. Arguments and errors are those of `count_regions`.
+    """
+    return count_regions(net, x0, x1, kind="activation")
+
+
+@overload
+def count_transitions(
+    net: NetworkLike, x0: npt.ArrayLike, x1: npt.ArrayLike, *, per: Literal["total"] = "total"
+) -> int: ...
+@overload
+def count_transitions(
+    net: NetworkLike, x0: npt.ArrayLike, x1: npt.ArrayLike, *, per: Literal["layer", "neuron"]
+) -> npt.NDArray[np.int64]: ...
+def count_transitions(
+    net: NetworkLike,
+    x0: npt.ArrayLike,
+    x1: npt.ArrayLike,
+    *,
+    per: Literal["total", "layer", "neuron"] = "total",
+) -> int | npt.NDArray[np.int64]:
+    """How often neurons change their letter on the segment.
+
+    Parameters
+    ----------
+    net, x0, x1
+        As for `count_regions`.
+    per
+        "total", "layer" or "neuron".
+
+    Returns
+    -------
+    int, or int64 [hidden layers], or int64 [neurons], layer by layer
+
+    Raises
+    ------
+    TypeError, ValueError, OverflowError
+        As for `count_regions`, and for an unknown `per`.
+    """
+    if per not in ("total", "layer", "neuron"):
+        raise ValueError(f'per is {per!r}; it must be "total", "layer" or "neuron"')
+    network = as_network(net)
+    counts = _core.count_transitions(network._core, *end_points(x0, x1, *network.input_shape))
+    if per == "neuron":
+        return counts
+    if per == "total":
+        return int(counts.sum())
+    edges = accumulate(network.neurons_per_layer, initial=0)
+    return np.array([counts[a:b].sum() for a, b in pairwise(edges)], dtype=np.int64)

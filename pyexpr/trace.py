@@ -1,0 +1,239 @@
+"""Everything about a network on the segment from x0 to x1."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import accumulate
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pyexpr import _core
+from pyexpr._arrays import FloatArray, end_points, read_only
+from pyexpr.activations import PiecewiseLinear
+from pyexpr.network import Network, NetworkLike, as_network
+
+Letters = npt.NDArray[np.int8]
+
+_BLOCK = 2**20  # letters worked on at a time
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Trace:
+    """Where a network bends on x(t) = x0 + t (x1 - x0), t in [0, 1], and what it is in between.
+
+    With B breakpoints there are B + 1 activation regions, counted from 0, and region i lies
+    between nodes[i] and nodes[i + 1]. Arrays are read-only.
+
+    Attributes
+    ----------
+    network : Network
+    x0, x1 : float64 [n]
+    t : float64 [B]
+        The breakpoints, in order, each the float64 nearest to the true one.
+    bends : bool [B]
+        Whether the network's output changes its slope there, so that a linear region ends.
+    transitions : structured [T], fields breakpoint, layer, neuron, before, after
+        Neurons changing letter, ordered by breakpoint, layer and neuron, all counted from 0.
+    first_pattern : int8 [n_neurons]
+        The letters on the first region.
+    """
+
+    network: Network
+    x0: FloatArray
+    x1: FloatArray
+    t: FloatArray
+    bends: npt.NDArray[np.bool_]
+    transitions: npt.NDArray[np.void]
+    first_pattern: Letters = field(repr=False)
+
+    @property
+    def n_regions(self) -> int:
+        """The number of activation regions, B + 1."""
+        return len(self.t) + 1
+
+    @property
+    def n_pieces(self) -> int:
+        """The number of linear regions."""
+        return int(self.bends.sum()) + 1
+
+    @property
+    def nodes(self) -> FloatArray:
+        """0, the breakpoints, 1: float64 [B + 2]."""
+        return read_only(np.concatenate([[0.0], self.t, [1.0]]))
+
+    def pattern(self, i: int) -> Letters:
+        """The letters of all neurons on region i: int8 [n_neurons].
+
+        Raises
+        ------
+        IndexError
+            There is no region i; as in a list, -1 is the last.
+        """
+        return self._patterns(self._region(i), 1).reshape(-1)
+
+    def patterns(self) -> Letters:
+        """The letters on every region: int8 [B + 1, n_neurons], made at every call."""
+        return self._patterns(0, self.n_regions)
+
+    @cached_property
+    def values(self) -> FloatArray:
+        """The network's output at the nodes: float64 [B + 2, m], as `network(x)` gives it."""
+        nodes = self.nodes[:, None]
+        step = max(1, _BLOCK // len(self.x0))
+        blocks = [nodes[start : start + step] for start in range(0, len(nodes), step)]
+        points = (np.where(t < 1, self.x0 + t * (self.x1 - self.x0), self.x1) for t in blocks)
+        return read_only(np.concatenate([self.network(x) for x in points]))
+
+    @property
+    def slopes(self) -> FloatArray:
+        """df(x(t))/dt on every activation region: float64 [B + 1, m].
+
+        Each by a forward pass with the region's letters, so that narrow regions are as accurate
+        as wide ones.
+        """
+        return self._lines[1]
+
+    @property
+    def intercepts(self) -> FloatArray:
+        """float64 [B + 1, m] with f(x(t)) = intercepts[i] + slopes[i] t on activation region i."""
+        return self._lines[0]
+
+    def affine_map(self, i: int) -> tuple[FloatArray, FloatArray]:
+        """A [m, n] and c [m] with f(x) = A x + c wherever the letters are those of region i.
+
+        Raises
+        ------
+        IndexError
+            There is no region i; as in a list, -1 is the last.
+        """
+        *hidden, last = self.network.layers
+        matrix, constant = last.weight, last.bias
+        coefficients = [*_coefficients(self.network, self.pattern(i))]
+        for layer, (slope, offset) in zip(hidden[::-1], coefficients[::-1], strict=True):
+            scaled = matrix * slope
+            constant = constant + matrix @ offset + scaled @ layer.bias
+            matrix = scaled @ layer.weight
+        return np.array(matrix), np.array(constant)
+
+    def __repr__(self) -> str:
+        return (
+            f"<Trace of {self.n_regions:,} activation regions, {self.n_pieces:,} linear regions, "
+            f"{len(self.transitions):,} transitions>"
+        )
+
+    def __str__(self) -> str:
+        counts = {
+            "linear regions": self.n_pieces,
+            "activation regions": self.n_regions,
+            "transitions": len(self.transitions),
+        }
+        depth = len(self.network.neurons_per_layer)
+        per_layer = np.bincount(self.transitions["layer"], minlength=depth)
+        counts |= {f"  in layer {i}": int(count) for i, count in enumerate(per_layer)}
+        width = max(map(len, counts))
+        lines = [f"{name:<{width}}  {count:>12,}" for name, count in counts.items()]
+        return "\n".join([f"trace of {self.network!r}", *lines])
+
+    def _region(self, i: int) -> int:
+        region = operator.index(i)
+        if not -self.n_regions <= region < self.n_regions:
+            raise IndexError(f"region {region} is not among the {self.n_regions} of this trace")
+        return region % self.n_regions
+
+    def _patterns(self, start: int, count: int) -> Letters:
+        """The letters on `count` regions: the first one's, then what every transition changes."""
+        begin, end = np.searchsorted(self.transitions["breakpoint"], [start, start + count - 1])
+        past, here = self.transitions[:begin], self.transitions[begin:end]
+        letters = np.zeros((count, self.network.n_neurons), dtype=np.int8)
+        letters[0] = self.first_pattern
+        letters[0, self._places(past)] = past["after"]  # of several, the last one stays
+        rows = here["breakpoint"] - start + 1
+        letters[rows, self._places(here)] = here["after"] - here["before"]
+        return np.cumsum(letters, axis=0, dtype=np.int8, out=letters)
+
+    def _places(self, transitions: npt.NDArray[np.void]) -> npt.NDArray[np.int64]:
+        """Graph order of the neurons that change."""
+        starts = np.array([*accumulate(self.network.neurons_per_layer, initial=0)], dtype=np.int64)
+        places: npt.NDArray[np.int64] = starts[transitions["layer"]] + transitions["neuron"]
+        return places
+
+    @cached_property
+    def _lines(self) -> tuple[FloatArray, FloatArray]:
+        """Intercepts and slopes, a block of regions at a time so that memory stays bounded."""
+        shape = (self.n_regions, *self.network.output_shape)
+        intercepts, slopes = np.empty(shape), np.empty(shape)
+        step = max(1, _BLOCK // max(1, self.network.n_neurons))
+        for start in range(0, self.n_regions, step):
+            block = slice(start, min(start + step, self.n_regions))
+            letters = self._patterns(start, block.stop - start)
+            intercepts[block], slopes[block] = _masked_pass(self, letters)
+        return read_only(intercepts), read_only(slopes)
+
+
+def trace(net: NetworkLike, x0: npt.ArrayLike, x1: npt.ArrayLike) -> Trace:
+    """All breakpoints on the segment, who switches there, and the network in between.
+
+    Parameters
+    ----------
+    net
+        A Network, a list of (W [out, in], b [out]) for ReLU, or a path.
+    x0, x1 : array_like [n]
+        Real numbers that float64 holds exactly; never modified.
+
+    Raises
+    ------
+    TypeError
+        An argument of the wrong kind, such as complex numbers.
+    ValueError
+        A wrong shape, a number that is not finite or not exact in float64.
+    OverflowError
+        A number inside the network is beyond float64.
+    """
+    network = as_network(net)
+    start, end = end_points(x0, x1, *network.input_shape)
+    raw = _core.trace(network._core, start, end)
+    transitions = raw.transitions.copy()
+    first_letters = np.array([phi.first_letter for phi in _activations(network)], dtype=np.int8)
+    for name in ("before", "after"):
+        transitions[name] += first_letters[transitions["layer"]]
+    first_pattern = raw.first_pattern + np.repeat(first_letters, network.neurons_per_layer)
+    for array in (transitions, first_pattern):
+        array.setflags(write=False)
+    return Trace(
+        network=network,
+        x0=read_only(start.copy()),
+        x1=read_only(end.copy()),
+        t=raw.t,
+        bends=raw.bends,
+        transitions=transitions,
+        first_pattern=first_pattern,
+    )
+
+
+def _masked_pass(trace: Trace, letters: Letters) -> tuple[FloatArray, FloatArray]:
+    """f and df/dt at t = 0 of the affine maps with these letters [R, n_neurons]: both [R, m]."""
+    *hidden, last = trace.network.layers
+    value, slope = trace.x0[None], (trace.x1 - trace.x0)[None]
+    coefficients = _coefficients(trace.network, letters)
+    for layer, (gain, offset) in zip(hidden, coefficients, strict=True):
+        value = gain * (value @ layer.weight.T + layer.bias) + offset
+        slope = gain * (slope @ layer.weight.T)
+    return value @ last.weight.T + last.bias, slope @ last.weight.T
+
+
+def _coefficients(network: Network, letters: Letters) -> Iterator[tuple[FloatArray, FloatArray]]:
+    """Slope and offset [..., width] of every hidden layer's neurons under these letters."""
+    start = 0
+    for phi, width in zip(_activations(network), network.neurons_per_layer, strict=True):
+        pieces: npt.NDArray[np.integer[Any]] = letters[..., start : start + width]
+        yield phi.coefficients(pieces - phi.first_letter)
+        start += width
+
+
+def _activations(network: Network) -> list[PiecewiseLinear]:
+    return [layer.activation for layer in network.layers if layer.activation is not None]
