@@ -17,6 +17,7 @@ import argparse
 import resource
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from time import perf_counter
 
 import numpy as np
@@ -71,7 +72,7 @@ def make(benchmark: Benchmark) -> tuple[list[tuple[Array, Array]], Array, Array]
     rng = np.random.default_rng(0)
     sizes = [benchmark.n_in, *benchmark.hidden, 10]
     layers = []
-    for n_in, n_out in zip(sizes[:-1], sizes[1:], strict=True):
+    for n_in, n_out in pairwise(sizes):
         weight = as_float32(rng.normal(0, np.sqrt(benchmark.gain / n_in), (n_out, n_in)))
         layers.append((weight, as_float32(rng.normal(0, np.sqrt(0.01), n_out))))
     x0, x1 = (as_float32(rng.normal(size=benchmark.n_in)) for _ in range(2))

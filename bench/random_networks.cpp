@@ -98,6 +98,7 @@ pyexpr::Network random_network(std::mt19937_64& rng, const Arguments& arguments)
 struct Run {
     std::int64_t regions = 0;
     double seconds = 0, flops = 0;
+    pyexpr::Certificate certificate;
 };
 
 Run count(const pyexpr::Network& network, const pyexpr::Line& line) {
@@ -106,7 +107,13 @@ Run count(const pyexpr::Network& network, const pyexpr::Line& line) {
     pyexpr::Engine engine(network, line, sink);
     engine.run();
     const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
-    return {sink.count, elapsed.count(), engine.gemm_flops()};
+    return {sink.count, elapsed.count(), engine.gemm_flops(), engine.certificate()};
+}
+
+// [decisions, of them by double-double, of them by exact arithmetic]
+std::string text(const pyexpr::Tally& tally) {
+    return "[" + std::to_string(tally.asked) + ", " + std::to_string(tally.extended) + ", " +
+           std::to_string(tally.exact) + "]";
 }
 
 void print(const Arguments& arguments, const Run& run) {
@@ -115,9 +122,11 @@ void print(const Arguments& arguments, const Run& run) {
         sizes += (sizes.empty() ? "" : ", ") + std::to_string(size);
     std::printf(
         "{\"sizes\": [%s], \"activation\": \"%s\", \"gain\": %g, \"seed\": %u, "
-        "\"activation_regions\": %lld, \"seconds\": %.6g, \"gemm_gflops\": %.4g}\n",
+        "\"activation_regions\": %lld, \"seconds\": %.6g, \"gemm_gflops\": %.4g, "
+        "\"signs\": %s, \"orders\": %s}\n",
         sizes.c_str(), arguments.hard_tanh ? "hard_tanh" : "relu", arguments.gain, arguments.seed,
-        static_cast<long long>(run.regions), run.seconds, run.flops / run.seconds * 1e-9);
+        static_cast<long long>(run.regions), run.seconds, run.flops / run.seconds * 1e-9,
+        text(run.certificate.signs).c_str(), text(run.certificate.orders).c_str());
 }
 
 }  // namespace

@@ -28,6 +28,7 @@ Activation::Activation(std::size_t width, std::vector<double> thresholds,
             if (s == 0) set_bit(&flat_[piece * words()], q);
             if (piece > 0 && s == 0 && slope(piece - 1, q) != 0)
                 set_bit(&ties_[(piece - 1) * words()], q);
+            monotone_ = monotone_ && slopes_[i] >= 0;
             lipschitz_ = std::max(lipschitz_, s);
             largest_offset_ = std::max(largest_offset_, c);
             exact_ = exact_ && (s == 0 || s == 1) && (s == 0 || c == 0) && offset_lows_[i] == 0;

@@ -1,5 +1,6 @@
 #include "pyexpr/engine.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <utility>
 
@@ -82,14 +83,15 @@ void Engine::refine(const Slice& slice) {
     }
     const bool rows = !last || sink_.need() == Need::outputs;
     const auto& live = slice.level == 0 ? no_neurons : work_[slice.level - 1].refinement.active();
-    work.refinement.prepare(network_, partitions_[slice.level], slice, work.events, live, rows);
+    work.refinement.prepare(network_, partitions_[slice.level], slice, work.events, live, rows,
+                            scratch_);
     Partition& out = partitions_[slice.level + 1];
     const std::size_t chunks = (total + options_.chunk * 3 / 2 - 1) / (options_.chunk * 3 / 2);
     const std::size_t size = (total + chunks - 1) / chunks;
     for (std::size_t c = 0; c < slice.cells(); ++c) {
         if (c == 0 || out.cells() >= size) {
             if (c > 0) hand_on(slice.level + 1);
-            work.refinement.begin(out, c);
+            work.refinement.begin(out, c, std::min(total, size * 3 / 2) + 1);
         }
         work.refinement.append(out, c);
     }

@@ -44,11 +44,11 @@ void use_one_thread() {
 #endif
 }
 
-double power_iteration(std::size_t n, const double* gram) {
+double power_iteration(std::size_t n, const double* gram, int steps) {
     std::vector<double> x(n, 1.0), y(n);
     for (std::size_t i = 0; i < n; ++i) x[i] += 0.25 * std::cos(static_cast<double>(i));
     double value = 0;
-    for (int step = 0; step < 24; ++step) {
+    for (int step = 0; step < steps; ++step) {
         const int size = static_cast<int>(n);
         PYEXPR_BLAS(cblas_dgemv)(row_major, no_trans, size, size, 1.0, gram, size, x.data(), 1, 0.0,
                                  y.data(), 1);
@@ -91,29 +91,32 @@ void gemm(std::size_t m, std::size_t n, std::size_t k, const double* a, const do
                              in);
 }
 
-double spectral_norm_bound(std::size_t rows, std::size_t cols, const double* a) {
+double spectral_norm_bound(std::size_t rows, std::size_t cols, const double* a, int effort) {
     double largest = 0;
     for (std::size_t i = 0; i < rows * cols; ++i) largest = std::max(largest, std::abs(a[i]));
     if (largest == 0) return 0;
     use_one_thread();
-    // A power of two as scale: exact, and the squares below neither overflow nor matter if they
-    // underflow.
-    const int exponent = std::ilogb(largest);
-    std::vector<double> scaled(rows * cols);
-    double frobenius2 = 0;
-    for (std::size_t i = 0; i < rows * cols; ++i) {
-        scaled[i] = std::scalbn(a[i], -exponent);
-        frobenius2 += scaled[i] * scaled[i];
+    // Very large or small entries are scaled by a power of two: exact, and what underflows does
+    // not matter. Then no square below overflows or is lost.
+    const int exponent = std::abs(std::ilogb(largest)) < 200 ? 0 : std::ilogb(largest);
+    std::vector<double> scaled;
+    if (exponent != 0) {
+        scaled.resize(rows * cols);
+        for (std::size_t i = 0; i < rows * cols; ++i) scaled[i] = std::scalbn(a[i], -exponent);
+        a = scaled.data();
     }
+    double frobenius2 = norm_bound(a, rows * cols);
+    frobenius2 *= frobenius2;
     frobenius2 = up(frobenius2 + underflow);
     const std::size_t n = std::min(rows, cols), depth = std::max(rows, cols);
     std::vector<double> gram(n * n), work;
     PYEXPR_BLAS(cblas_dsyrk)(row_major, upper, rows <= cols ? no_trans : transposed,
-                             static_cast<int>(n), static_cast<int>(depth), 1.0, scaled.data(),
+                             static_cast<int>(n), static_cast<int>(depth), 1.0, a,
                              static_cast<int>(cols), 0.0, gram.data(), static_cast<int>(n));
     for (std::size_t i = 0; i < n; ++i)
         for (std::size_t j = 0; j < i; ++j) gram[i * n + j] = gram[j * n + i];
-    double shift = power_iteration(n, gram.data()) * 1.01;
+    // Few steps fall short of the norm by some tenths.
+    double shift = power_iteration(n, gram.data(), effort) * (1 + 0.8 / effort);
     for (int trial = 0; trial < 12 && shift < frobenius2; ++trial, shift *= 1.04) {
         if (!factorises(n, gram, shift, work)) continue;
         // Higham, Accuracy and Stability, Theorem 10.3: the computed factor is exact for a matrix
@@ -125,30 +128,6 @@ double spectral_norm_bound(std::size_t rows, std::size_t cols, const double* a) 
         return up(std::scalbn(std::sqrt(up(shift + slack + rounding)), exponent));
     }
     return up(std::scalbn(std::sqrt(frobenius2), exponent));
-}
-
-double row_sum_norm_bound(std::size_t rows, std::size_t cols, const double* a) {
-    if (rows == 0 || cols == 0) return 0;
-    use_one_thread();
-    std::vector<double> gram(rows * rows);
-    PYEXPR_BLAS(cblas_dsyrk)(row_major, upper, no_trans, static_cast<int>(rows),
-                             static_cast<int>(cols), 1.0, a, static_cast<int>(cols), 0.0,
-                             gram.data(), static_cast<int>(rows));
-    std::vector<double> sums(rows, 0.0);
-    double frobenius2 = 0;
-    for (std::size_t i = 0; i < rows; ++i) {
-        frobenius2 += gram[i * rows + i];
-        sums[i] += gram[i * rows + i];
-        for (std::size_t j = i + 1; j < rows; ++j) {
-            const double entry = std::abs(gram[i * rows + j]);
-            sums[i] += entry;
-            sums[j] += entry;
-        }
-    }
-    const double largest = *std::max_element(sums.begin(), sums.end());
-    const double rounding = gamma(cols) * up(frobenius2) * static_cast<double>(rows);
-    if (!(largest < 1e280) || largest < 1e-280) return std::numeric_limits<double>::infinity();
-    return up(std::sqrt(up(largest + rounding)));
 }
 
 }  // namespace pyexpr

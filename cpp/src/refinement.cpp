@@ -3,14 +3,27 @@
 #include <algorithm>
 #include <cmath>
 
+#include "pyexpr/ball.hpp"
 #include "pyexpr/gemm.hpp"
 #include "pyexpr/kernels.hpp"
 #include "pyexpr/rounding.hpp"
 
 namespace pyexpr {
+namespace {
+
+// If the maps' own norms make the last level's relative error no larger, they are good enough.
+constexpr double good_enough = 0x1p-20;
+// From so many events a cell on, sums are compensated.
+constexpr std::size_t many_events = 16;
+
+bool is_positive(double x) { return x > 0; }
+bool is_positive(const Pair& x) { return x.high > 0; }
+
+}  // namespace
 
 void Refinement::prepare(const Network& network, const Partition& from, const Slice& slice,
-                         const Events& events, const std::vector<std::uint32_t>& live, bool rows) {
+                         const Events& events, const std::vector<std::uint32_t>& live, bool rows,
+                         Scratch& scratch) {
     network_ = &network;
     level_ = &network.level(slice.level);
     next_ = &network.map(slice.level + 1);
@@ -21,7 +34,7 @@ void Refinement::prepare(const Network& network, const Partition& from, const Sl
     if (!rows) return;
     find_active();
     fold_constants();
-    multiply();
+    multiply(scratch);
     bound_gains(live);
 }
 
@@ -81,13 +94,13 @@ void Refinement::activate(const double* z, double* out) const {
     }
 }
 
-void Refinement::multiply() {
+void Refinement::multiply(Scratch& scratch) {
     const std::size_t vertices = slice_.cells() + 1, k = active_.size(), n = next_->outputs();
-    hidden_.resize(vertices * k);
+    scratch.hidden.resize(vertices * k);
     norm_.resize(vertices);
     rho_.resize(vertices);
     for (std::size_t v = 0; v < vertices; ++v) {
-        double* h = &hidden_[v * k];
+        double* h = &scratch.hidden[v * k];
         activate(from_->row(slice_.first + v), h);
         const double size = norm_bound(h, k);
         norm_[v] = up(size + constant_norm_ + 1);
@@ -96,15 +109,36 @@ void Refinement::multiply() {
     }
     const double* columns = next_->columns();
     if (k < level_->activation.width()) {
-        weights_.resize(k * n);
+        scratch.weights.resize(k * n);
         for (std::size_t i = 0; i < k; ++i)
-            std::copy_n(next_->column(active_[i]), n, &weights_[i * n]);
-        columns = weights_.data();
+            std::copy_n(next_->column(active_[i]), n, &scratch.weights[i * n]);
+        columns = scratch.weights.data();
     }
     rows_.resize(vertices * n);
-    gemm(vertices, n, k, hidden_.data(), columns, rows_.data());
+    gemm(vertices, n, k, scratch.hidden.data(), columns, rows_.data());
     for (std::size_t v = 0; v < vertices; ++v) add(constant_.data(), &rows_[v * n], n);
     gemm_flops += 2.0 * static_cast<double>(vertices) * static_cast<double>(n * k);
+}
+
+// By how much the maps' norms let an error grow from the level's input to the last level.
+double Refinement::growth() {
+    if (growth_ > 0) return growth_;
+    growth_ = 1;
+    for (std::size_t l = slice_.level; l < network_->depth(); ++l)
+        growth_ *= network_->level(l).activation.lipschitz() * network_->map(l).spectral_norm();
+    return growth_;
+}
+
+// The norm of the level's map from what was live to what is active on the slice: in a deep network
+// the product of such norms is far below that of the maps' own.
+double Refinement::block_norm(const std::vector<std::uint32_t>& live) const {
+    Buffer block(live.size() * active_.size());
+    for (std::size_t j = 0; j < live.size(); ++j) {
+        const double* column = level_->map.column(live[j]);
+        for (std::size_t i = 0; i < active_.size(); ++i)
+            block[j * active_.size() + i] = column[active_[i]];
+    }
+    return spectral_norm_bound(live.size(), active_.size(), block.data(), 6);
 }
 
 // How the level turns |h error| and rounding of its inputs into |h error| of its outputs:
@@ -112,22 +146,18 @@ void Refinement::multiply() {
 void Refinement::bound_gains(const std::vector<std::uint32_t>& live) {
     const Activation& phi = level_->activation;
     const DenseMap& map = level_->map;
-    double squares = 0, largest_eps = 0;
+    double squares = 0, largest_eps = 0, largest_norm = 0;
     for (std::uint32_t q : active_) squares += map.row_norms()[q] * map.row_norms()[q];
     const double frobenius = up(std::sqrt(squares) + underflow);
-    for (std::size_t v = slice_.first; v <= slice_.last; ++v)
+    for (std::size_t v = slice_.first; v <= slice_.last; ++v) {
         largest_eps = std::max(largest_eps, from_->eps[v]);
+        largest_norm = std::max(largest_norm, from_->norm[v]);
+    }
     double norm = frobenius;
     if (largest_eps > 0) {
         norm = std::min(norm, map.spectral_norm());
-        // Few neurons are left where most saturate: then their own block is cheap to bound.
-        if (active_.size() * live.size() <= slice_.cells() * map.outputs() / 2) {
-            std::vector<double> block(active_.size() * live.size());
-            for (std::size_t j = 0; j < live.size(); ++j)
-                for (std::size_t i = 0; i < active_.size(); ++i)
-                    block[i * live.size() + j] = map.column(live[j])[active_[i]];
-            norm = std::min(norm, row_sum_norm_bound(active_.size(), live.size(), block.data()));
-        }
+        if (largest_eps * growth() > good_enough * largest_norm)
+            norm = std::min(norm, block_norm(live));
     }
     const double lipschitz = phi.lipschitz();
     speed_ = up(lipschitz * norm * from_->speed + underflow);
@@ -144,12 +174,13 @@ void Refinement::bound_gains(const std::vector<std::uint32_t>& live) {
     }
 }
 
-void Refinement::begin(Partition& out, std::size_t cell) {
+void Refinement::begin(Partition& out, std::size_t cell, std::size_t vertices) {
     out.clear();
     spread_.clear();
     out.width = rows_wanted_ ? next_->outputs() : 0;
     out.letter_words = level_->activation.thresholds() * level_->activation.words();
     out.speed = speed_;
+    out.rows.reserve(vertices * out.width);
     add_old_vertex(out, cell);
 }
 
@@ -203,15 +234,25 @@ void Refinement::add_letters(Partition& out, std::size_t cell) {
     }
 }
 
-// The event's part of phi: its jump in slope times how far z is past the threshold.
-double Refinement::hinge(std::size_t cell, const Event& event, double t) const {
+// The event's part of phi at t, its jump in slope times how far z is past the threshold, less its
+// chord between the ends of a span.
+template <class Real>
+Real Refinement::kink(std::size_t cell, const Event& event, const Span& span) const {
     const Activation& phi = level_->activation;
     const std::size_t c = slice_.first + cell, q = static_cast<std::size_t>(event.neuron);
     const std::size_t k = static_cast<std::size_t>(event.threshold);
-    const double a = from_->row(c)[q], b = from_->row(c + 1)[q], length = from_->length(c);
-    const double s = length > 0 ? (t - from_->vertices[c].t) / length : 0;
-    const double past = std::max(0.0, a + s * (b - a) - phi.threshold(k));
-    return (phi.slope(k + 1, q) - phi.slope(k, q)) * past;
+    const Real from{from_->vertices[c].t}, length = Real{from_->vertices[c + 1].t} - from;
+    const Real a{from_->row(c)[q]}, rise = Real{from_->row(c + 1)[q]} - a;
+    const Real jump = Real{phi.slope(k + 1, q)} - Real{phi.slope(k, q)};
+    const Real threshold{phi.threshold(k)};
+    const bool point = !(from_->length(c) > 0);
+    const auto hinge = [&](double t) {
+        const Real z = point ? a : a + (Real{t} - from) / length * rise;
+        const Real past = z - threshold;
+        return is_positive(past) ? jump * past : Real{};
+    };
+    const Real first = hinge(span.t0);
+    return hinge(span.t) - (first + Real{span.s} * (hinge(span.t1) - first));
 }
 
 // Rows of the vertices strictly between `first` and `first` + (end - begin) + 1, whose events are
@@ -223,42 +264,81 @@ void Refinement::interpolate(Partition& out, std::size_t cell, std::size_t first
     if (begin == end) return;
     const std::size_t last = first + (end - begin) + 1;
     const std::size_t half = (end - begin) / 2, middle = first + half + 1;
-    const double t0 = out.vertices[first].t, t1 = out.vertices[last].t;
-    const double t = out.vertices[middle].t;
-    const double s = t1 > t0 ? (t - t0) / (t1 - t0) : 0;
-    const Activation& phi = level_->activation;
-    double* row = out.row(middle);
-    double kinks = 0, sizes = 0;  // sums of squares
-    const std::size_t first_event = events_->points[begin].first_event;
-    const std::size_t last_event = events_->points[end - 1].last_event;
-    for (std::size_t i = first_event; i < last_event; ++i) {
-        const Event& e = events_->events[i];
-        const std::size_t q = static_cast<std::size_t>(e.neuron), c = slice_.first + cell;
-        const double g0 = hinge(cell, e, t0), g1 = hinge(cell, e, t1);
-        const double kink = hinge(cell, e, t) - (g0 + s * (g1 - g0));
-        if (i == first_event)
-            lerp_axpy(out.row(first), out.row(last), s, kink, next_->column(q), row, out.width);
-        else
-            axpy(kink, next_->column(q), row, out.width);
-        const double size = std::abs(from_->row(c)[q]) + std::abs(from_->row(c + 1)[q]) +
-                            std::abs(phi.threshold(static_cast<std::size_t>(e.threshold)));
-        kinks += kink * kink;
-        sizes += size * size;
-    }
-    // A neuron has at most one event a threshold here, so that by Cauchy-Schwarz
-    // sum |w_qj kink_j| <= |w_q|_2 sqrt(thresholds) |kinks|_2.
-    const double repeated = static_cast<double>(phi.thresholds());
-    kinks = up(std::sqrt(repeated * kinks) + underflow);
-    sizes = up(std::sqrt(repeated * sizes) + underflow);
-    const double count = static_cast<double>(last_event - first_event);
-    const double norm = std::max(out.norm[first], out.norm[last]);
-    const double rounding = 16 * norm + (count + 8) * kinks + 64 * phi.lipschitz() * sizes;
-    out.norm[middle] = up(norm + kinks);
-    out.rho[middle] = up(std::max(out.rho[first], out.rho[last]) + unit_roundoff * rounding);
+    Span span{out.vertices[first].t, out.vertices[last].t, out.vertices[middle].t, 0};
+    if (span.t1 > span.t0) span.s = (span.t - span.t0) / (span.t1 - span.t0);
+    const std::span<const Event> events(&events_->events[events_->points[begin].first_event],
+                                        &events_->events[events_->points[end - 1].last_event]);
+    // A monotone neuron stays between its values at the cell's ends.
+    const double ends = std::max(out.norm[first], out.norm[last]);
+    const double *p = out.row(first), *q = out.row(last);
+    const Kinks kinks = events.size() < many_events
+                            ? add_kinks(cell, events, span, p, q, out.row(middle))
+                            : add_many_kinks(cell, events, span, p, q, out.row(middle));
+    const double rounding = unit_roundoff * (16 * ends + kinks.rounding);
+    out.norm[middle] = level_->activation.monotone() ? up(std::hypot(norm_[cell], norm_[cell + 1]))
+                                                     : up(ends + kinks.norm);
+    out.rho[middle] = up(std::max(out.rho[first], out.rho[last]) + rounding);
     spread_[middle] = up(spread_[middle] + std::max(spread_[first], spread_[last]));
     out.eps[middle] = up(std::max(base_[cell], base_[cell + 1]) + spread_[middle]);
     interpolate(out, cell, first, begin, begin + half);
     interpolate(out, cell, middle, begin + half + 1, end);
+}
+
+Refinement::Kinks Refinement::add_kinks(std::size_t cell, std::span<const Event> events,
+                                        const Span& span, const double* p, const double* q,
+                                        double* row) const {
+    const std::size_t n = next_->outputs();
+    double squares = 0, size_squares = 0;
+    for (const Event& e : events) {
+        const double* column = next_->column(static_cast<std::size_t>(e.neuron));
+        const double kink = this->kink<double>(cell, e, span), size = event_size(cell, e);
+        if (&e == events.data())
+            lerp_axpy(p, q, span.s, kink, column, row, n);
+        else
+            axpy(kink, column, row, n);
+        squares += kink * kink;
+        size_squares += size * size;
+    }
+    const double count = static_cast<double>(events.size()), norm = root_of_sum(squares);
+    return {norm, (count + 8) * norm + 64 * root_of_sum(size_squares)};
+}
+
+// The same in double-double: the error of a plain sum grows with the number of events, and what
+// the first levels lose grows through all that follow.
+Refinement::Kinks Refinement::add_many_kinks(std::size_t cell, std::span<const Event> events,
+                                             const Span& span, const double* p, const double* q,
+                                             double* row) {
+    const std::size_t n = next_->outputs();
+    lerp(p, q, span.s, row, n);
+    low_.assign(n, 0.0);
+    double squares = 0, size_squares = 0;
+    for (const Event& e : events) {
+        const double* column = next_->column(static_cast<std::size_t>(e.neuron));
+        const Pair kink = this->kink<Pair>(cell, e, span);
+        const double size = event_size(cell, e);
+        axpy_extended(kink.high, kink.low, column, row, low_.data(), n);
+        squares += kink.high * kink.high;
+        size_squares += size * size;
+    }
+    add(low_.data(), row, n);
+    // Second-order terms, at most (events + 8)^2 u^2 and 2^8 u^2, are far below these.
+    const double norm = root_of_sum(squares);
+    return {norm, 0x1p-20 * norm + 0x1p-40 * root_of_sum(size_squares)};
+}
+
+// What rounding errors of the event's kink are relative to.
+double Refinement::event_size(std::size_t cell, const Event& event) const {
+    const Activation& phi = level_->activation;
+    const std::size_t c = slice_.first + cell, q = static_cast<std::size_t>(event.neuron);
+    return phi.lipschitz() * (std::abs(from_->row(c)[q]) + std::abs(from_->row(c + 1)[q]) +
+                              std::abs(phi.threshold(static_cast<std::size_t>(event.threshold))));
+}
+
+// The norm over events of one cell that bounds their part of a row: a neuron has at most one event
+// a threshold, so that by Cauchy-Schwarz sum |w_qj x_j| <= |w_q|_2 sqrt(thresholds) |x|_2.
+double Refinement::root_of_sum(double squares) const {
+    const double thresholds = static_cast<double>(level_->activation.thresholds());
+    return up(std::sqrt(thresholds * squares) + underflow);
 }
 
 }  // namespace pyexpr

@@ -47,6 +47,8 @@ public:
     double lipschitz() const { return lipschitz_; }
     // max |offset|
     double largest_offset() const { return largest_offset_; }
+    // Whether no slope is negative.
+    bool monotone() const { return monotone_; }
     // Whether evaluation rounds nothing: slopes 0, 1, -1, and exact offsets on flat pieces alone.
     bool evaluates_exactly() const { return exact_; }
 
@@ -57,7 +59,7 @@ private:
     std::vector<double> offsets_, offset_lows_;
     std::vector<Word> flat_, ties_;
     double lipschitz_ = 0, largest_offset_ = 0;
-    bool exact_ = true;
+    bool monotone_ = true, exact_ = true;
 };
 
 }  // namespace pyexpr

@@ -23,6 +23,27 @@ inline Pair two_product(double x, double y) {
     return {product, std::fma(x, y, -product)};
 }
 
+// Double-double arithmetic: a few times u^2 relative to the operands is lost.
+inline Pair operator+(const Pair& x, const Pair& y) {
+    const Pair sum = two_sum(x.high, y.high);
+    return two_sum(sum.high, sum.low + (x.low + y.low));
+}
+
+inline Pair operator-(const Pair& x) { return {-x.high, -x.low}; }
+
+inline Pair operator-(const Pair& x, const Pair& y) { return x + -y; }
+
+inline Pair operator*(const Pair& x, const Pair& y) {
+    const Pair product = two_product(x.high, y.high);
+    return two_sum(product.high, product.low + (x.high * y.low + x.low * y.high));
+}
+
+inline Pair operator/(const Pair& x, const Pair& y) {
+    const double quotient = x.high / y.high;
+    const Pair rest = x - Pair{quotient, 0} * y;
+    return two_sum(quotient, rest.high / y.high);
+}
+
 // |high + low - value| <= radius, or nothing is known if anything is not finite.
 struct Ball {
     double high = 0, low = 0, radius = 0;
@@ -42,8 +63,7 @@ inline double extended_rounding(double size) {
 }
 
 inline Ball operator+(const Ball& x, const Ball& y) {
-    const Pair sum = two_sum(x.high, y.high);
-    return {{sum.high, sum.low + (x.low + y.low)},
+    return {Pair{x.high, x.low} + Pair{y.high, y.low},
             up(x.radius + y.radius + extended_rounding(std::abs(x.high) + std::abs(y.high)))};
 }
 
@@ -55,9 +75,8 @@ inline Ball operator-(const Ball& x, const Ball& y) {
 }
 
 inline Ball operator*(const Ball& x, const Ball& y) {
-    const Pair product = two_product(x.high, y.high);
     const double a = std::abs(x.high) + x.radius, b = std::abs(y.high) + y.radius;
-    return {{product.high, product.low + (x.high * y.low + x.low * y.high)},
+    return {Pair{x.high, x.low} * Pair{y.high, y.low},
             up(2 * (a * y.radius + b * x.radius) + extended_rounding(a * b))};
 }
 

@@ -54,6 +54,7 @@ private:
     Predicates predicates_;
     Partitions partitions_;   // [depth + 1]
     std::vector<Work> work_;  // [depth]
+    Scratch scratch_;
 };
 
 }  // namespace pyexpr

@@ -9,9 +9,7 @@ namespace pyexpr {
 void gemm(std::size_t m, std::size_t n, std::size_t k, const double* a, const double* b, double* c);
 
 // An upper bound on |a|_2 of a [rows, cols], proved by a Cholesky factorisation that succeeds.
-double spectral_norm_bound(std::size_t rows, std::size_t cols, const double* a);
-
-// The same from the largest row sum of |a a^T|: looser, but cheap where the matrix is small.
-double row_sum_norm_bound(std::size_t rows, std::size_t cols, const double* a);
+// `effort`: steps of the power iteration that guesses it; fewer give a looser bound.
+double spectral_norm_bound(std::size_t rows, std::size_t cols, const double* a, int effort = 24);
 
 }  // namespace pyexpr

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "pyexpr/bits.hpp"
+#include "pyexpr/buffer.hpp"
 
 namespace pyexpr {
 
@@ -35,7 +36,7 @@ struct Partition {
     std::vector<Vertex> vertices;
     std::vector<double> eps, rho, norm;
     std::size_t width = 0;
-    std::vector<double> rows;        // [vertices, width]
+    Buffer rows;                     // [vertices, width]
     std::size_t letter_words = 0;    // words a cell: thresholds x words of a row
     std::vector<Word> letters;       // [cells, letter_words]
     std::vector<std::uint32_t> parent;  // [cells]: the cell of the previous level's partition

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "pyexpr/events.hpp"
@@ -13,15 +14,23 @@
 
 namespace pyexpr {
 
+// Room for one matrix product, shared by all levels.
+struct Scratch {
+    Buffer hidden;   // [vertices, active]
+    Buffer weights;  // [active, width]
+};
+
 class Refinement {
 public:
     // Multiplies the old vertices; `live` are the neurons of the level before that were active in
     // the slice's own refinement. Without `rows` only vertices and letters are made.
     void prepare(const Network& network, const Partition& from, const Slice& slice,
-                 const Events& events, const std::vector<std::uint32_t>& live, bool rows);
+                 const Events& events, const std::vector<std::uint32_t>& live, bool rows,
+                 Scratch& scratch);
 
     // Starts `out` with the left end of a cell, given by its number in the slice.
-    void begin(Partition& out, std::size_t cell);
+    // `vertices`: how many to make room for.
+    void begin(Partition& out, std::size_t cell, std::size_t vertices);
     // Appends the cell, cut at its points.
     void append(Partition& out, std::size_t cell);
 
@@ -32,14 +41,32 @@ public:
 private:
     void find_active();
     void fold_constants();
-    void multiply();
+    void multiply(Scratch& scratch);
     void bound_gains(const std::vector<std::uint32_t>& live);
+    double growth();
+    double block_norm(const std::vector<std::uint32_t>& live) const;
     void activate(const double* z, double* out) const;
     void add_old_vertex(Partition& out, std::size_t vertex);
     void add_letters(Partition& out, std::size_t cell);
     void interpolate(Partition& out, std::size_t cell, std::size_t first, std::size_t begin,
                      std::size_t end);
-    double hinge(std::size_t cell, const Event& event, double t) const;
+    // A new vertex at t between two at t0 and t1, s of the way.
+    struct Span {
+        double t0, t1, t, s;
+    };
+    // What the events add to the chord: >= |kinks| as outputs of the level, and their rounding
+    // errors in units of u.
+    struct Kinks {
+        double norm, rounding;
+    };
+    template <class Real>
+    Real kink(std::size_t cell, const Event& event, const Span& span) const;
+    Kinks add_kinks(std::size_t cell, std::span<const Event> events, const Span& span,
+                    const double* p, const double* q, double* row) const;
+    Kinks add_many_kinks(std::size_t cell, std::span<const Event> events, const Span& span,
+                         const double* p, const double* q, double* row);
+    double event_size(std::size_t cell, const Event& event) const;
+    double root_of_sum(double squares) const;
 
     const Network* network_ = nullptr;
     const Level* level_ = nullptr;
@@ -53,9 +80,10 @@ private:
     std::vector<Word> sometimes_, always_;  // [letter words]: thresholds passed on the slice
     std::vector<double> constant_, constant_low_;  // b plus what the inactive neurons add
     double constant_norm_ = 0;  // >= |inactive outputs|_2
-    std::vector<double> hidden_, weights_, rows_;  // [vertices, active], packed, [vertices, width]
+    Buffer rows_;  // [vertices, width]
     std::vector<double> base_, rho_, norm_;  // [vertices]
-    double eps_gain_ = 0, rho_gain_ = 0, speed_ = 0;
+    double speed_ = 0, growth_ = 0;
+    std::vector<double> low_;     // [width]: low parts of a row
     std::vector<double> spread_;  // [out's vertices]: eps beyond the cell's base
 };
 
