@@ -12,6 +12,23 @@ namespace {
 
 const std::vector<std::uint32_t> no_neurons;
 
+// Relative to a row. Plain rows are used where their rounding, grown through the levels behind,
+// stays below it by the maps' norms.
+constexpr double small_error = 0x1p-20;
+
+// The first levels have few cells, but what they lose grows through all that follow.
+std::size_t extended_levels(const Network& network) {
+    double growth = 1;
+    for (std::size_t l = network.depth(); l-- > 0;) {
+        const Level& level = network.level(l);
+        const double lipschitz = level.activation.lipschitz();
+        const double loss = gamma(level.map.inputs()) * level.map.frobenius_norm() * lipschitz;
+        if (!(loss * growth <= small_error)) return l + 1;
+        if (l > 0) growth *= lipschitz * level.map.spectral_norm();
+    }
+    return 0;
+}
+
 }  // namespace
 
 Engine::Engine(const Network& network, const Line& line, Sink& sink, Options options)
@@ -20,6 +37,7 @@ Engine::Engine(const Network& network, const Line& line, Sink& sink, Options opt
       sink_(sink),
       options_(std::move(options)),
       predicates_(network, line),
+      extended_levels_(extended_levels(network)),
       partitions_(network.depth() + 1),
       work_(network.depth()) {
     predicates_.poll = options_.poll;
@@ -55,11 +73,17 @@ void Engine::start() {
         low.assign(n, 0.0);
         for (std::size_t j = 0; j < x.size(); ++j)
             if (x[j] != 0) axpy_extended(x[j], 0, map.column(j), whole.row(v), low.data(), n);
-        add(low.data(), whole.row(v), n);
         const double norm = up(norm_bound(x.data(), x.size()) + 1);
         whole.norm.push_back(norm);
         whole.eps.push_back(0);
-        whole.rho.push_back(up(4 * unit_roundoff * norm));
+        if (extended_levels_ > 0) {
+            normalise(whole.row(v), low.data(), n);
+            whole.lows.insert(whole.lows.end(), low.begin(), low.end());
+            whole.rho.push_back(up(compensated(x.size()) * norm));
+        } else {
+            add(low.data(), whole.row(v), n);
+            whole.rho.push_back(up(4 * unit_roundoff * norm));
+        }
         whole.speed += norm;  // |x1 - x0| <= |x0| + |x1|
     }
 }
@@ -81,7 +105,9 @@ void Engine::refine(const Slice& slice) {
         sink_.number(total);
         return;
     }
-    const bool rows = !last || sink_.need() == Need::outputs;
+    const Rows rows = last && sink_.need() != Need::outputs ? Rows::none
+                      : slice.level + 1 < extended_levels_  ? Rows::extended
+                                                            : Rows::plain;
     const auto& live = slice.level == 0 ? no_neurons : work_[slice.level - 1].refinement.active();
     work.refinement.prepare(network_, partitions_[slice.level], slice, work.events, live, rows,
                             scratch_);

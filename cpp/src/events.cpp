@@ -62,7 +62,8 @@ void Events::locate(const Level& level, const Partition& p, std::size_t cell, st
     const Vertex& to = p.vertices[cell + 1];
     const double theta = level.activation.threshold(threshold);
     const double norm = level.map.row_norms()[neuron];
-    const double a = p.row(cell)[neuron] - theta, b = p.row(cell + 1)[neuron] - theta;
+    const Pair first = p.entry(cell, neuron), second = p.entry(cell + 1, neuron);
+    const double a = (first.high - theta) + first.low, b = (second.high - theta) + second.low;
     const double length = to.t - from.t, change = std::abs(a - b);
     const double error_a = norm * p.alpha(cell) + underflow;
     const double error_b = norm * p.alpha(cell + 1) + underflow;
@@ -75,7 +76,7 @@ void Events::locate(const Level& level, const Partition& p, std::size_t cell, st
         e.t = std::clamp(from.t + s * length, from.t, to.t);
         e.rate = up(change / length);
         e.miss = up(std::min(std::abs(a), std::abs(b)));
-        if (opposite) e.miss = up(8 * unit_roundoff * change + 4 * unit_roundoff * to.t * e.rate);
+        if (opposite) e.miss = up(8 * unit_roundoff * change + unit_roundoff * to.t * e.rate);
         // The true breakpoint lies in the true cell; where the slope is sure, close to t.
         const double sure = change * (1 - 0x1p-20) - 2 * (error_a + error_b);
         if (opposite && sure > 0)

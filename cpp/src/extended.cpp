@@ -7,17 +7,6 @@
 #include "pyexpr/rounding.hpp"
 
 namespace pyexpr {
-namespace {
-
-// A compensated sum of k products w_i h_i and b errs by at most this times sum |w_i h_i| + |b|.
-// Each of its k + 1 terms leaves an error of at most u times the partial sum, kept in `low` with a
-// relative error of (k + 8) u.
-double compensated(std::size_t k) {
-    const double terms = static_cast<double>(k) + 8;
-    return up(terms * terms * unit_roundoff * unit_roundoff);
-}
-
-}  // namespace
 
 void ExtendedLine::Coefficient::resize(std::size_t n) {
     high.assign(n, 0.0);

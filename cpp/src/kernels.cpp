@@ -115,6 +115,26 @@ PYEXPR_CLONES void lerp_axpy(const double* __restrict p, const double* __restric
     for (std::size_t i = 0; i < n; ++i) out[i] = p[i] + s * (q[i] - p[i]) + c * x[i];
 }
 
+PYEXPR_CLONES void lerp_extended(const double* __restrict p, const double* __restrict p_low,
+                                 const double* __restrict q, const double* __restrict q_low,
+                                 const Pair& s, double* __restrict out, double* __restrict out_low,
+                                 std::size_t n) {
+    for (std::size_t i = 0; i < n; ++i) {
+        const Pair from{p[i], p_low[i]};
+        const Pair value = from + s * (Pair{q[i], q_low[i]} - from);
+        out[i] = value.high;
+        out_low[i] = value.low;
+    }
+}
+
+PYEXPR_CLONES void normalise(double* __restrict high, double* __restrict low, std::size_t n) {
+    for (std::size_t i = 0; i < n; ++i) {
+        const Pair sum = two_sum(high[i], low[i]);
+        high[i] = sum.high;
+        low[i] = sum.low;
+    }
+}
+
 PYEXPR_CLONES void axpy(double c, const double* __restrict x, double* __restrict y, std::size_t n) {
     for (std::size_t i = 0; i < n; ++i) y[i] += c * x[i];
 }

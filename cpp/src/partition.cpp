@@ -8,6 +8,7 @@ void Partition::clear() {
     rho.clear();
     norm.clear();
     rows.clear();
+    lows.clear();
     letters.clear();
     parent.clear();
 }

@@ -94,7 +94,9 @@ void Predicates::signs(const Partitions& partitions, const Slice& slice, std::si
                 positive[w] &= ~(Word{1} << (q % 64));
                 if (sign > 0) set_bit(positive, q);
                 if (sign == 0) set_bit(undecided, q);
-                out.displacement += 2 * phi.lipschitz() * std::abs(z[q] - phi.threshold(k));
+                out.displacement += 2 * phi.lipschitz() *
+                                    (std::abs(z[q] - phi.threshold(k)) +
+                                     2 * unit_roundoff * std::abs(z[q]));
             });
         }
     }

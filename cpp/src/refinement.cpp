@@ -19,10 +19,21 @@ constexpr std::size_t many_events = 16;
 bool is_positive(double x) { return x > 0; }
 bool is_positive(const Pair& x) { return x.high > 0; }
 
+template <class Real>
+Real as(const Pair& x);
+template <>
+double as<double>(const Pair& x) {
+    return x.high;
+}
+template <>
+Pair as<Pair>(const Pair& x) {
+    return x;
+}
+
 }  // namespace
 
 void Refinement::prepare(const Network& network, const Partition& from, const Slice& slice,
-                         const Events& events, const std::vector<std::uint32_t>& live, bool rows,
+                         const Events& events, const std::vector<std::uint32_t>& live, Rows rows,
                          Scratch& scratch) {
     network_ = &network;
     level_ = &network.level(slice.level);
@@ -31,10 +42,13 @@ void Refinement::prepare(const Network& network, const Partition& from, const Sl
     events_ = &events;
     slice_ = slice;
     rows_wanted_ = rows;
-    if (!rows) return;
+    if (rows == Rows::none) return;
     find_active();
     fold_constants();
-    multiply(scratch);
+    if (rows == Rows::extended)
+        multiply_extended();
+    else
+        multiply(scratch);
     bound_gains(live);
 }
 
@@ -80,7 +94,8 @@ void Refinement::fold_constants() {
         axpy_extended(value, phi.offset_low(phi.piece(events_->left.data(), q), q),
                       next_->column(q), constant_.data(), constant_low_.data(), next_->outputs());
     }
-    if (squares > 0) add(constant_low_.data(), constant_.data(), next_->outputs());
+    if (rows_wanted_ == Rows::plain && squares > 0)
+        add(constant_low_.data(), constant_.data(), next_->outputs());
     constant_norm_ = up(std::sqrt(squares) + underflow);
 }
 
@@ -118,6 +133,35 @@ void Refinement::multiply(Scratch& scratch) {
     gemm(vertices, n, k, scratch.hidden.data(), columns, rows_.data());
     for (std::size_t v = 0; v < vertices; ++v) add(constant_.data(), &rows_[v * n], n);
     gemm_flops += 2.0 * static_cast<double>(vertices) * static_cast<double>(n * k);
+}
+
+// The same with everything in double-double.
+void Refinement::multiply_extended() {
+    const Activation& phi = level_->activation;
+    const std::size_t vertices = slice_.cells() + 1, n = next_->outputs();
+    rows_.resize(vertices * n);
+    lows_.resize(vertices * n);
+    norm_.resize(vertices);
+    rho_.resize(vertices);
+    for (std::size_t v = 0; v < vertices; ++v) {
+        double *row = &rows_[v * n], *low = &lows_[v * n];
+        std::copy_n(constant_.data(), n, row);
+        std::copy_n(constant_low_.data(), n, low);
+        double squares = 0;
+        for (const std::uint32_t q : active_) {
+            const Pair z = from_->entry(slice_.first + v, q);
+            std::size_t piece = 0;
+            for (std::size_t k = 0; k < phi.thresholds(); ++k)
+                piece += is_positive(z - Pair{phi.threshold(k)});
+            const Pair h = Pair{phi.slope(piece, q)} * z +
+                           Pair{phi.offset(piece, q), phi.offset_low(piece, q)};
+            axpy_extended(h.high, h.low, next_->column(q), row, low, n);
+            squares += h.high * h.high;
+        }
+        normalise(row, low, n);
+        norm_[v] = up(std::sqrt(squares) + constant_norm_ + 1);
+        rho_[v] = up(compensated(phi.width()) * norm_[v]);
+    }
 }
 
 // By how much the maps' norms let an error grow from the level's input to the last level.
@@ -164,11 +208,14 @@ void Refinement::bound_gains(const std::vector<std::uint32_t>& live) {
     base_.resize(slice_.cells() + 1);
     for (std::size_t v = 0; v < base_.size(); ++v) {
         const std::size_t at = slice_.first + v;
-        double base = lipschitz * (norm * from_->eps[at] + frobenius * from_->rho[at]);
-        if (!phi.evaluates_exactly()) {
+        // Plain rows are made from the high parts alone.
+        const bool extended = rows_wanted_ == Rows::extended;
+        const double rho = extended ? from_->rho[at] : from_->alpha(at) - from_->eps[at];
+        double base = lipschitz * (norm * from_->eps[at] + frobenius * up(rho));
+        if (extended || !phi.evaluates_exactly()) {
             const double size = lipschitz * frobenius * (from_->norm[at] + from_->alpha(at)) +
                                 phi.largest_offset() * static_cast<double>(phi.width());
-            base += 8 * unit_roundoff * size;
+            base += 8 * unit_roundoff * (extended ? 8 * unit_roundoff : 1) * size;
         }
         base_[v] = up(base + underflow);
     }
@@ -177,23 +224,27 @@ void Refinement::bound_gains(const std::vector<std::uint32_t>& live) {
 void Refinement::begin(Partition& out, std::size_t cell, std::size_t vertices) {
     out.clear();
     spread_.clear();
-    out.width = rows_wanted_ ? next_->outputs() : 0;
+    out.width = rows_wanted_ == Rows::none ? 0 : next_->outputs();
     out.letter_words = level_->activation.thresholds() * level_->activation.words();
     out.speed = speed_;
     out.rows.reserve(vertices * out.width);
+    if (rows_wanted_ == Rows::extended) out.lows.reserve(vertices * out.width);
     add_old_vertex(out, cell);
 }
 
 void Refinement::add_old_vertex(Partition& out, std::size_t vertex) {
     out.vertices.push_back(from_->vertices[slice_.first + vertex]);
-    if (!rows_wanted_) return;
+    if (rows_wanted_ == Rows::none) return;
     spread_.push_back(events_->displacement[vertex]);
     out.eps.push_back(up(base_[vertex] + spread_.back()));
     out.rho.push_back(rho_[vertex]);
     out.norm.push_back(norm_[vertex]);
-    const double* row = &rows_[vertex * out.width];
-    out.rows.resize(out.vertices.size() * out.width);
-    std::copy_n(row, out.width, out.row(out.vertices.size() - 1));
+    const std::size_t last = out.vertices.size() - 1, width = out.width;
+    out.rows.resize((last + 1) * width);
+    std::copy_n(&rows_[vertex * width], width, out.row(last));
+    if (rows_wanted_ == Rows::plain) return;
+    out.lows.resize((last + 1) * width);
+    std::copy_n(&lows_[vertex * width], width, out.low_row(last));
 }
 
 void Refinement::append(Partition& out, std::size_t cell) {
@@ -202,14 +253,14 @@ void Refinement::append(Partition& out, std::size_t cell) {
     const std::size_t begin = events_->first_point[cell], end = events_->first_point[cell + 1];
     for (std::size_t i = begin; i < end; ++i) {
         out.vertices.push_back(events_->points[i].vertex);
-        if (!rows_wanted_) continue;
+        if (rows_wanted_ == Rows::none) continue;
         spread_.push_back(events_->points[i].displacement);
         out.eps.push_back(0);
         out.rho.push_back(0);
         out.norm.push_back(0);
     }
     add_old_vertex(out, cell + 1);
-    if (rows_wanted_) interpolate(out, cell, first, begin, end);
+    if (rows_wanted_ != Rows::none) interpolate(out, cell, first, begin, end);
 }
 
 void Refinement::add_letters(Partition& out, std::size_t cell) {
@@ -242,7 +293,7 @@ Real Refinement::kink(std::size_t cell, const Event& event, const Span& span) co
     const std::size_t c = slice_.first + cell, q = static_cast<std::size_t>(event.neuron);
     const std::size_t k = static_cast<std::size_t>(event.threshold);
     const Real from{from_->vertices[c].t}, length = Real{from_->vertices[c + 1].t} - from;
-    const Real a{from_->row(c)[q]}, rise = Real{from_->row(c + 1)[q]} - a;
+    const Real a = as<Real>(from_->entry(c, q)), rise = as<Real>(from_->entry(c + 1, q)) - a;
     const Real jump = Real{phi.slope(k + 1, q)} - Real{phi.slope(k, q)};
     const Real threshold{phi.threshold(k)};
     const bool point = !(from_->length(c) > 0);
@@ -252,7 +303,7 @@ Real Refinement::kink(std::size_t cell, const Event& event, const Span& span) co
         return is_positive(past) ? jump * past : Real{};
     };
     const Real first = hinge(span.t0);
-    return hinge(span.t) - (first + Real{span.s} * (hinge(span.t1) - first));
+    return hinge(span.t) - (first + as<Real>(span.s) * (hinge(span.t1) - first));
 }
 
 // Rows of the vertices strictly between `first` and `first` + (end - begin) + 1, whose events are
@@ -264,66 +315,94 @@ void Refinement::interpolate(Partition& out, std::size_t cell, std::size_t first
     if (begin == end) return;
     const std::size_t last = first + (end - begin) + 1;
     const std::size_t half = (end - begin) / 2, middle = first + half + 1;
-    Span span{out.vertices[first].t, out.vertices[last].t, out.vertices[middle].t, 0};
-    if (span.t1 > span.t0) span.s = (span.t - span.t0) / (span.t1 - span.t0);
+    Span span{out.vertices[first].t, out.vertices[last].t, out.vertices[middle].t, {}};
+    if (span.t1 > span.t0)
+        span.s = (Pair{span.t} - Pair{span.t0}) / (Pair{span.t1} - Pair{span.t0});
     const std::span<const Event> events(&events_->events[events_->points[begin].first_event],
                                         &events_->events[events_->points[end - 1].last_event]);
     // A monotone neuron stays between its values at the cell's ends.
     const double ends = std::max(out.norm[first], out.norm[last]);
-    const double *p = out.row(first), *q = out.row(last);
-    const Kinks kinks = events.size() < many_events
-                            ? add_kinks(cell, events, span, p, q, out.row(middle))
-                            : add_many_kinks(cell, events, span, p, q, out.row(middle));
-    const double rounding = unit_roundoff * (16 * ends + kinks.rounding);
+    const Ends at{first, last, middle, ends};
+    Kinks kinks;
+    if (out.extended())
+        kinks = add_kinks_extended(out, cell, events, span, at);
+    else if (events.size() < many_events)
+        kinks = add_kinks(out, cell, events, span, at);
+    else
+        kinks = add_many_kinks(out, cell, events, span, at);
     out.norm[middle] = level_->activation.monotone() ? up(std::hypot(norm_[cell], norm_[cell + 1]))
                                                      : up(ends + kinks.norm);
-    out.rho[middle] = up(std::max(out.rho[first], out.rho[last]) + rounding);
+    // The chord's own rounding, and that of the kinks.
+    const double unit = unit_roundoff * (out.extended() ? 16 * unit_roundoff : 1);
+    const double rounding = unit * 16 * std::max(ends, out.norm[middle]);
+    out.rho[middle] = up(std::max(out.rho[first], out.rho[last]) + rounding + kinks.rounding);
+    // A neuron that switches at an end does so a little beside its float: the chord misses that.
     spread_[middle] = up(spread_[middle] + std::max(spread_[first], spread_[last]));
     out.eps[middle] = up(std::max(base_[cell], base_[cell + 1]) + spread_[middle]);
     interpolate(out, cell, first, begin, begin + half);
     interpolate(out, cell, middle, begin + half + 1, end);
 }
 
-Refinement::Kinks Refinement::add_kinks(std::size_t cell, std::span<const Event> events,
-                                        const Span& span, const double* p, const double* q,
-                                        double* row) const {
-    const std::size_t n = next_->outputs();
+Refinement::Kinks Refinement::add_kinks(Partition& out, std::size_t cell,
+                                        std::span<const Event> events, const Span& span,
+                                        const Ends& at) const {
     double squares = 0, size_squares = 0;
     for (const Event& e : events) {
         const double* column = next_->column(static_cast<std::size_t>(e.neuron));
         const double kink = this->kink<double>(cell, e, span), size = event_size(cell, e);
         if (&e == events.data())
-            lerp_axpy(p, q, span.s, kink, column, row, n);
+            lerp_axpy(out.row(at.first), out.row(at.last), span.s.high, kink, column,
+                      out.row(at.middle), out.width);
         else
-            axpy(kink, column, row, n);
+            axpy(kink, column, out.row(at.middle), out.width);
         squares += kink * kink;
         size_squares += size * size;
     }
     const double count = static_cast<double>(events.size()), norm = root_of_sum(squares);
-    return {norm, (count + 8) * norm + 64 * root_of_sum(size_squares)};
+    const double units = (count + 8) * norm + 64 * root_of_sum(size_squares);
+    return {norm, unit_roundoff * units};
 }
 
-// The same in double-double: the error of a plain sum grows with the number of events, and what
-// the first levels lose grows through all that follow.
-Refinement::Kinks Refinement::add_many_kinks(std::size_t cell, std::span<const Event> events,
-                                             const Span& span, const double* p, const double* q,
-                                             double* row) {
-    const std::size_t n = next_->outputs();
-    lerp(p, q, span.s, row, n);
-    low_.assign(n, 0.0);
+// The kinks in double-double: the error of a plain sum grows with the number of events.
+Refinement::Kinks Refinement::add_many_kinks(Partition& out, std::size_t cell,
+                                             std::span<const Event> events, const Span& span,
+                                             const Ends& at) {
+    double* row = out.row(at.middle);
+    lerp(out.row(at.first), out.row(at.last), span.s.high, row, out.width);
+    low_.assign(out.width, 0.0);
+    const Kinks kinks = add_compensated(cell, events, span, at.norm, row, low_.data());
+    add(low_.data(), row, out.width);
+    return kinks;
+}
+
+// All in double-double.
+Refinement::Kinks Refinement::add_kinks_extended(Partition& out, std::size_t cell,
+                                                 std::span<const Event> events, const Span& span,
+                                                 const Ends& at) const {
+    double *row = out.row(at.middle), *low = out.low_row(at.middle);
+    lerp_extended(out.row(at.first), out.low_row(at.first), out.row(at.last), out.low_row(at.last),
+                  span.s, row, low, out.width);
+    const Kinks kinks = add_compensated(cell, events, span, at.norm, row, low);
+    normalise(row, low, out.width);
+    return kinks;
+}
+
+// (row, low) += kinks
+Refinement::Kinks Refinement::add_compensated(std::size_t cell, std::span<const Event> events,
+                                              const Span& span, double chord, double* row,
+                                              double* low) const {
     double squares = 0, size_squares = 0;
     for (const Event& e : events) {
         const double* column = next_->column(static_cast<std::size_t>(e.neuron));
         const Pair kink = this->kink<Pair>(cell, e, span);
         const double size = event_size(cell, e);
-        axpy_extended(kink.high, kink.low, column, row, low_.data(), n);
+        axpy_extended(kink.high, kink.low, column, row, low, next_->outputs());
         squares += kink.high * kink.high;
         size_squares += size * size;
     }
-    add(low_.data(), row, n);
-    // Second-order terms, at most (events + 8)^2 u^2 and 2^8 u^2, are far below these.
     const double norm = root_of_sum(squares);
-    return {norm, 0x1p-20 * norm + 0x1p-40 * root_of_sum(size_squares)};
+    const double size = chord + norm + root_of_sum(size_squares);
+    return {norm, up((compensated(events.size()) + 256 * unit_roundoff * unit_roundoff) * size)};
 }
 
 // What rounding errors of the event's kink are relative to.

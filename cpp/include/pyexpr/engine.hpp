@@ -52,6 +52,7 @@ private:
     Sink& sink_;
     Options options_;
     Predicates predicates_;
+    std::size_t extended_levels_;  // partitions before it have extended rows
     Partitions partitions_;   // [depth + 1]
     std::vector<Work> work_;  // [depth]
     Scratch scratch_;

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 
+#include "pyexpr/ball.hpp"
 #include "pyexpr/bits.hpp"
 
 namespace pyexpr {
@@ -16,6 +17,13 @@ void lerp(const double* p, const double* q, double s, double* out, std::size_t n
 // out = p + s (q - p) + c x
 void lerp_axpy(const double* p, const double* q, double s, double c, const double* x, double* out,
                std::size_t n);
+
+// The same for rows in double-double, a high and a low row each.
+void lerp_extended(const double* p, const double* p_low, const double* q, const double* q_low,
+                   const Pair& s, double* out, double* out_low, std::size_t n);
+
+// Makes high the nearest double to high + low, and low the rest.
+void normalise(double* high, double* low, std::size_t n);
 
 // y += c x
 void axpy(double c, const double* x, double* y, std::size_t n);

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "pyexpr/ball.hpp"
 #include "pyexpr/bits.hpp"
 #include "pyexpr/buffer.hpp"
 
@@ -29,14 +30,16 @@ using Pattern = std::vector<const Word*>;
 // Cells that are linear up to some level, in order. Cell c lies between vertices c and c + 1, on
 // which `rows` holds the next level's pre-activations.
 //
-// With h the outputs of the level and z its successor's pre-activations, for either neighbouring
-// cell's affine extension to the vertex's float t:
-//   |h_computed - h|_2 <= eps,   |z_computed - z|_q <= row_norm_q (eps + rho),   |(h, 1)|_2 <= norm.
+// Between vertices a row is interpolated. With z(t) the pre-activations and h(t) the outputs of the
+// level before, for all t in the two cells beside a vertex:
+//   |h_computed - h|_2 <= eps,   |z_computed - z|_q <= row_norm_q (eps + rho),   |(h, 1)|_2 <= norm,
+// where z_computed counts the low parts of an extended partition.
 struct Partition {
     std::vector<Vertex> vertices;
     std::vector<double> eps, rho, norm;
     std::size_t width = 0;
     Buffer rows;                     // [vertices, width]
+    Buffer lows;                     // [vertices, width]: low parts; empty unless extended
     std::size_t letter_words = 0;    // words a cell: thresholds x words of a row
     std::vector<Word> letters;       // [cells, letter_words]
     std::vector<std::uint32_t> parent;  // [cells]: the cell of the previous level's partition
@@ -45,9 +48,19 @@ struct Partition {
     std::size_t cells() const { return parent.size(); }
     double* row(std::size_t v) { return &rows[v * width]; }
     const double* row(std::size_t v) const { return &rows[v * width]; }
+    double* low_row(std::size_t v) { return &lows[v * width]; }
+    const double* low_row(std::size_t v) const { return &lows[v * width]; }
+    // Row v at neuron q to twice the precision, where it is known.
+    Pair entry(std::size_t v, std::size_t q) const {
+        return {row(v)[q], extended() ? low_row(v)[q] : 0};
+    }
+    bool extended() const { return !lows.empty(); }
     Word* letter_row(std::size_t c) { return &letters[c * letter_words]; }
     const Word* letter_row(std::size_t c) const { return &letters[c * letter_words]; }
-    double alpha(std::size_t v) const { return eps[v] + rho[v]; }
+    // |row - z|_q <= row_norm_q alpha, of the high part alone.
+    double alpha(std::size_t v) const {
+        return eps[v] + rho[v] + (extended() ? 2 * unit_roundoff * norm[v] : 0);
+    }
     double length(std::size_t c) const { return vertices[c + 1].t - vertices[c].t; }
 
     void clear();

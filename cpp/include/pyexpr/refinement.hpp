@@ -20,12 +20,15 @@ struct Scratch {
     Buffer weights;  // [active, width]
 };
 
+// What is made of the next level's pre-activations.
+enum class Rows { none, plain, extended };
+
 class Refinement {
 public:
     // Multiplies the old vertices; `live` are the neurons of the level before that were active in
-    // the slice's own refinement. Without `rows` only vertices and letters are made.
+    // the slice's own refinement. With Rows::none only vertices and letters are made.
     void prepare(const Network& network, const Partition& from, const Slice& slice,
-                 const Events& events, const std::vector<std::uint32_t>& live, bool rows,
+                 const Events& events, const std::vector<std::uint32_t>& live, Rows rows,
                  Scratch& scratch);
 
     // Starts `out` with the left end of a cell, given by its number in the slice.
@@ -42,6 +45,7 @@ private:
     void find_active();
     void fold_constants();
     void multiply(Scratch& scratch);
+    void multiply_extended();
     void bound_gains(const std::vector<std::uint32_t>& live);
     double growth();
     double block_norm(const std::vector<std::uint32_t>& live) const;
@@ -50,21 +54,29 @@ private:
     void add_letters(Partition& out, std::size_t cell);
     void interpolate(Partition& out, std::size_t cell, std::size_t first, std::size_t begin,
                      std::size_t end);
-    // A new vertex at t between two at t0 and t1, s of the way.
+    // A new vertex at t between two at t0 and t1, s of the way; and where their rows are.
     struct Span {
-        double t0, t1, t, s;
+        double t0, t1, t;
+        Pair s;
     };
-    // What the events add to the chord: >= |kinks| as outputs of the level, and their rounding
-    // errors in units of u.
+    struct Ends {
+        std::size_t first, last, middle;
+        double norm;  // >= |(h, 1)|_2 at first and last
+    };
+    // What the events add to the chord: >= |kinks| as outputs of the level, and what is lost.
     struct Kinks {
         double norm, rounding;
     };
     template <class Real>
     Real kink(std::size_t cell, const Event& event, const Span& span) const;
-    Kinks add_kinks(std::size_t cell, std::span<const Event> events, const Span& span,
-                    const double* p, const double* q, double* row) const;
-    Kinks add_many_kinks(std::size_t cell, std::span<const Event> events, const Span& span,
-                         const double* p, const double* q, double* row);
+    Kinks add_kinks(Partition& out, std::size_t cell, std::span<const Event> events,
+                    const Span& span, const Ends& at) const;
+    Kinks add_many_kinks(Partition& out, std::size_t cell, std::span<const Event> events,
+                         const Span& span, const Ends& at);
+    Kinks add_kinks_extended(Partition& out, std::size_t cell, std::span<const Event> events,
+                             const Span& span, const Ends& at) const;
+    Kinks add_compensated(std::size_t cell, std::span<const Event> events, const Span& span,
+                          double chord, double* row, double* low) const;
     double event_size(std::size_t cell, const Event& event) const;
     double root_of_sum(double squares) const;
 
@@ -74,17 +86,17 @@ private:
     const Partition* from_ = nullptr;
     const Events* events_ = nullptr;
     Slice slice_{};
-    bool rows_wanted_ = false;
+    Rows rows_wanted_ = Rows::none;
 
     std::vector<std::uint32_t> active_;
     std::vector<Word> sometimes_, always_;  // [letter words]: thresholds passed on the slice
     std::vector<double> constant_, constant_low_;  // b plus what the inactive neurons add
     double constant_norm_ = 0;  // >= |inactive outputs|_2
-    Buffer rows_;  // [vertices, width]
+    Buffer rows_, lows_;  // [vertices, width]; lows for extended rows
     std::vector<double> base_, rho_, norm_;  // [vertices]
     double speed_ = 0, growth_ = 0;
-    std::vector<double> low_;     // [width]: low parts of a row
     std::vector<double> spread_;  // [out's vertices]: eps beyond the cell's base
+    std::vector<double> low_;     // [width]: low parts of a row
 };
 
 }  // namespace pyexpr

@@ -21,4 +21,12 @@ inline double gamma(std::size_t k) {
     return up(ku / (1 - ku));
 }
 
+// The same for a compensated sum of k products and a constant, kept as high + low: each of its
+// terms leaves an error of at most u times the partial sum, collected in the low part with a
+// relative error of (k + 8) u.
+inline double compensated(std::size_t k) {
+    const double terms = static_cast<double>(k) + 8;
+    return up(terms * terms * unit_roundoff * unit_roundoff);
+}
+
 }  // namespace pyexpr
