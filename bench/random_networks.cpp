@@ -101,10 +101,10 @@ struct Run {
     pyexpr::Certificate certificate;
 };
 
-Run count(const pyexpr::Network& network, const pyexpr::Line& line) {
+Run count(const pyexpr::Network& network, const pyexpr::Line& line, pyexpr::Workspace& workspace) {
     const auto start = std::chrono::steady_clock::now();
     pyexpr::CountCells sink;
-    pyexpr::Engine engine(network, line, sink);
+    pyexpr::Engine engine(network, line, sink, workspace);
     engine.run();
     const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
     return {sink.count, elapsed.count(), engine.gemm_flops(), engine.certificate()};
@@ -137,8 +137,9 @@ int main(int argc, char** argv) {
     const pyexpr::Network network = random_network(rng, arguments);
     const std::size_t inputs = arguments.sizes.front();
     const pyexpr::Line line{normal(rng, inputs, 1), normal(rng, inputs, 1)};
-    Run best = count(network, line);
+    pyexpr::Workspace workspace;
+    Run best = count(network, line, workspace);
     for (int repeat = 1; repeat < arguments.repeats; ++repeat)
-        if (const Run run = count(network, line); run.seconds < best.seconds) best = run;
+        if (const Run run = count(network, line, workspace); run.seconds < best.seconds) best = run;
     print(arguments, best);
 }

@@ -1,5 +1,5 @@
 # Targets pyexpr_boost (headers) and pyexpr_blas, both from PyPI packages of the build environment
-# unless a system BLAS is asked for.
+# unless the BLAS is not to be bundled.
 
 function(python_value out expression)
   execute_process(
@@ -19,7 +19,7 @@ add_library(pyexpr_boost INTERFACE)
 target_include_directories(pyexpr_boost SYSTEM INTERFACE "${boost_include}")
 
 add_library(pyexpr_blas INTERFACE)
-if(PYEXPR_SYSTEM_BLAS)
+if(NOT PYEXPR_BUNDLE_BLAS)
   find_package(BLAS REQUIRED)
   find_package(LAPACK REQUIRED)
   target_link_libraries(pyexpr_blas INTERFACE LAPACK::LAPACK BLAS::BLAS)

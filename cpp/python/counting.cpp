@@ -22,6 +22,8 @@ private:
     std::chrono::steady_clock::time_point next_ = std::chrono::steady_clock::now() + interval;
 };
 
+constexpr std::size_t most_bytes_kept = std::size_t{64} << 20;
+
 std::vector<double> point(const char* name, const Doubles& x, const Network& network) {
     if (x.ndim() != 1 || static_cast<std::size_t>(x.size()) != network.inputs())
         throw py::value_error(std::string(name) + ": expected shape (" +
@@ -41,7 +43,10 @@ std::int64_t count(CountingSink sink, const Network& network, const Doubles& x0,
 void run(const Network& network, const Doubles& x0, const Doubles& x1, Sink& sink) {
     const Line line{point("x0", x0, network), point("x1", x1, network)};
     const py::gil_scoped_release no_gil;
-    Engine(network, line, sink, {.poll = Signals()}).run();
+    // Kept for the next call: fresh memory costs as much as a small network's count.
+    static thread_local Workspace workspace;
+    Engine(network, line, sink, workspace, {.poll = Signals()}).run();
+    if (workspace.bytes() > most_bytes_kept) workspace = {};
 }
 
 void register_counting(py::module_& module) {

@@ -16,42 +16,49 @@ const std::vector<std::uint32_t> no_neurons;
 // stays below it by the maps' norms.
 constexpr double small_error = 0x1p-20;
 
-// The first levels have few cells, but what they lose grows through all that follow.
-std::size_t extended_levels(const Network& network) {
-    double growth = 1;
-    for (std::size_t l = network.depth(); l-- > 0;) {
-        const Level& level = network.level(l);
-        const double lipschitz = level.activation.lipschitz();
-        const double loss = gamma(level.map.inputs()) * level.map.frobenius_norm() * lipschitz;
-        if (!(loss * growth <= small_error)) return l + 1;
-        if (l > 0) growth *= lipschitz * level.map.spectral_norm();
-    }
-    return 0;
-}
-
 }  // namespace
 
-Engine::Engine(const Network& network, const Line& line, Sink& sink, Options options)
+std::size_t Workspace::bytes() const {
+    std::size_t doubles = scratch.hidden.capacity() + scratch.weights.capacity();
+    for (const Partition& p : partitions) doubles += p.rows.capacity() + p.lows.capacity();
+    for (const Level& level : levels) doubles += level.refinement.room();
+    return doubles * sizeof(double);
+}
+
+Engine::Engine(const Network& network, const Line& line, Sink& sink, Workspace& workspace,
+               Options options)
     : network_(network),
       line_(line),
       sink_(sink),
       options_(std::move(options)),
       predicates_(network, line),
-      extended_levels_(extended_levels(network)),
-      partitions_(network.depth() + 1),
-      work_(network.depth()) {
+      workspace_(workspace),
+      partitions_(workspace.partitions),
+      growth_(network.depth()) {
     predicates_.poll = options_.poll;
-}
-
-double Engine::gemm_flops() const {
-    double total = 0;
-    for (const Work& work : work_) total += work.refinement.gemm_flops;
-    return total;
+    workspace_.partitions.resize(network.depth() + 1);
+    workspace_.levels.resize(network.depth());
+    workspace_.scratch.gemm_flops = 0;
 }
 
 void Engine::run() {
+    plan();
     start();
     descend({0, 0, 1});
+}
+
+// By how much the maps' norms let an error grow, and which levels' rounding that makes large: the
+// first levels have few cells, but what they lose grows through all that follow.
+void Engine::plan() {
+    double growth = 1;
+    for (std::size_t l = network_.depth(); l-- > 0;) {
+        options_.poll();
+        const Level& level = network_.level(l);
+        const double lipschitz = level.activation.lipschitz();
+        const double loss = gamma(level.map.inputs()) * level.map.frobenius_norm() * lipschitz;
+        if (extended_levels_ == 0 && !(loss * growth <= small_error)) extended_levels_ = l + 1;
+        if (l > 0) growth_[l] = growth *= lipschitz * level.map.spectral_norm();
+    }
 }
 
 // The whole line as one cell; the inputs are exact, so the first level's sums are the only error.
@@ -97,7 +104,7 @@ void Engine::descend(const Slice& slice) {
 }
 
 void Engine::refine(const Slice& slice) {
-    Work& work = work_[slice.level];
+    Workspace::Level& work = workspace_.levels[slice.level];
     work.events.find(network_, partitions_, slice, predicates_);
     const std::size_t total = slice.cells() + work.events.points.size();
     const bool last = slice.level + 1 == network_.depth();
@@ -108,9 +115,10 @@ void Engine::refine(const Slice& slice) {
     const Rows rows = last && sink_.need() != Need::outputs ? Rows::none
                       : slice.level + 1 < extended_levels_  ? Rows::extended
                                                             : Rows::plain;
-    const auto& live = slice.level == 0 ? no_neurons : work_[slice.level - 1].refinement.active();
+    const auto& live = slice.level == 0 ? no_neurons
+                                        : workspace_.levels[slice.level - 1].refinement.active();
     work.refinement.prepare(network_, partitions_[slice.level], slice, work.events, live, rows,
-                            scratch_);
+                            growth_[slice.level], workspace_.scratch);
     Partition& out = partitions_[slice.level + 1];
     const std::size_t chunks = (total + options_.chunk * 3 / 2 - 1) / (options_.chunk * 3 / 2);
     const std::size_t size = (total + chunks - 1) / chunks;

@@ -34,7 +34,7 @@ Pair as<Pair>(const Pair& x) {
 
 void Refinement::prepare(const Network& network, const Partition& from, const Slice& slice,
                          const Events& events, const std::vector<std::uint32_t>& live, Rows rows,
-                         Scratch& scratch) {
+                         double growth, Scratch& scratch) {
     network_ = &network;
     level_ = &network.level(slice.level);
     next_ = &network.map(slice.level + 1);
@@ -42,6 +42,7 @@ void Refinement::prepare(const Network& network, const Partition& from, const Sl
     events_ = &events;
     slice_ = slice;
     rows_wanted_ = rows;
+    growth_ = growth;
     if (rows == Rows::none) return;
     find_active();
     fold_constants();
@@ -132,7 +133,7 @@ void Refinement::multiply(Scratch& scratch) {
     rows_.resize(vertices * n);
     gemm(vertices, n, k, scratch.hidden.data(), columns, rows_.data());
     for (std::size_t v = 0; v < vertices; ++v) add(constant_.data(), &rows_[v * n], n);
-    gemm_flops += 2.0 * static_cast<double>(vertices) * static_cast<double>(n * k);
+    scratch.gemm_flops += 2.0 * static_cast<double>(vertices) * static_cast<double>(n * k);
 }
 
 // The same with everything in double-double.
@@ -164,15 +165,6 @@ void Refinement::multiply_extended() {
     }
 }
 
-// By how much the maps' norms let an error grow from the level's input to the last level.
-double Refinement::growth() {
-    if (growth_ > 0) return growth_;
-    growth_ = 1;
-    for (std::size_t l = slice_.level; l < network_->depth(); ++l)
-        growth_ *= network_->level(l).activation.lipschitz() * network_->map(l).spectral_norm();
-    return growth_;
-}
-
 // The norm of the level's map from what was live to what is active on the slice: in a deep network
 // the product of such norms is far below that of the maps' own.
 double Refinement::block_norm(const std::vector<std::uint32_t>& live) const {
@@ -200,7 +192,7 @@ void Refinement::bound_gains(const std::vector<std::uint32_t>& live) {
     double norm = frobenius;
     if (largest_eps > 0) {
         norm = std::min(norm, map.spectral_norm());
-        if (largest_eps * growth() > good_enough * largest_norm)
+        if (largest_eps * growth_ > good_enough * largest_norm)
             norm = std::min(norm, block_norm(live));
     }
     const double lipschitz = phi.lipschitz();

@@ -26,22 +26,34 @@ struct Options {
     std::function<void()> poll = [] {};  // called often; may throw to stop
 };
 
+// The engine's memory, which one run after another can use.
+struct Workspace {
+    struct Level {
+        Events events;
+        Refinement refinement;
+    };
+
+    Partitions partitions;      // [depth + 1]
+    std::vector<Level> levels;  // [depth]
+    Scratch scratch;
+
+    // Of the matrices, which are nearly all of it.
+    std::size_t bytes() const;
+};
+
 class Engine {
 public:
-    Engine(const Network& network, const Line& line, Sink& sink, Options options = {});
+    Engine(const Network& network, const Line& line, Sink& sink, Workspace& workspace,
+           Options options = {});
 
     // Sends the line's cells to the sink. Throws NotFinite where float64 overflows.
     void run();
 
     const Certificate& certificate() const { return predicates_.certificate(); }
-    double gemm_flops() const;
+    double gemm_flops() const { return workspace_.scratch.gemm_flops; }
 
 private:
-    struct Work {
-        Events events;
-        Refinement refinement;
-    };
-
+    void plan();
     void start();
     void descend(const Slice& slice);
     void refine(const Slice& slice);
@@ -52,10 +64,10 @@ private:
     Sink& sink_;
     Options options_;
     Predicates predicates_;
-    std::size_t extended_levels_;  // partitions before it have extended rows
-    Partitions partitions_;   // [depth + 1]
-    std::vector<Work> work_;  // [depth]
-    Scratch scratch_;
+    Workspace& workspace_;
+    Partitions& partitions_;            // [depth + 1]
+    std::vector<double> growth_;  // [depth]: of an error in a level's inputs up to the last
+    std::size_t extended_levels_ = 0;  // partitions before it have extended rows
 };
 
 }  // namespace pyexpr

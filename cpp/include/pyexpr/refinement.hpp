@@ -18,6 +18,7 @@ namespace pyexpr {
 struct Scratch {
     Buffer hidden;   // [vertices, active]
     Buffer weights;  // [active, width]
+    double gemm_flops = 0;
 };
 
 // What is made of the next level's pre-activations.
@@ -29,7 +30,7 @@ public:
     // the slice's own refinement. With Rows::none only vertices and letters are made.
     void prepare(const Network& network, const Partition& from, const Slice& slice,
                  const Events& events, const std::vector<std::uint32_t>& live, Rows rows,
-                 Scratch& scratch);
+                 double growth, Scratch& scratch);
 
     // Starts `out` with the left end of a cell, given by its number in the slice.
     // `vertices`: how many to make room for.
@@ -39,7 +40,8 @@ public:
 
     // Neurons that are not constant on the slice, ascending.
     const std::vector<std::uint32_t>& active() const { return active_; }
-    double gemm_flops = 0;
+    // Doubles that its matrices hold room for.
+    std::size_t room() const { return rows_.capacity() + lows_.capacity(); }
 
 private:
     void find_active();
@@ -47,7 +49,6 @@ private:
     void multiply(Scratch& scratch);
     void multiply_extended();
     void bound_gains(const std::vector<std::uint32_t>& live);
-    double growth();
     double block_norm(const std::vector<std::uint32_t>& live) const;
     void activate(const double* z, double* out) const;
     void add_old_vertex(Partition& out, std::size_t vertex);
