@@ -113,7 +113,8 @@ def _near_copy(draw: Draw, row: Array) -> Array:
     """A row that almost or exactly repeats the given one: same hyperplane, up to rounding."""
     kind = draw(st.sampled_from(["same", "multiple", "negated", "next"]))
     if kind == "multiple":
-        return row * draw(st.sampled_from([3.0, 5.0, 1 / 3]))
+        multiple: Array = row * draw(st.sampled_from([3.0, 5.0, 1 / 3]))
+        return multiple
     if kind == "negated":
         return -row
     copy = row.copy()

@@ -1,6 +1,6 @@
 """Train the two small networks that come with pyexpr, on the UCI handwritten digits.
 
-Writes digits_relu.npz, digits_hard_tanh.npz and digits_samples.npz to pyexpr/data. Needs
+Writes digits_relu.npz, digits_hard_tanh.npz and digits_samples.npz to src/pyexpr/data. Needs
 scikit-learn for the images; the training itself is plain numpy, and the same on every run.
 """
 
@@ -18,7 +18,7 @@ from sklearn.datasets import load_digits  # type: ignore[import, unused-ignore]
 Array = NDArray[np.float64]
 Labels = NDArray[np.int64]
 
-DATA = Path(__file__).resolve().parent.parent / "pyexpr" / "data"
+DATA = Path(__file__).resolve().parent.parent / "src" / "pyexpr" / "data"
 N_TEST = 360
 SAMPLES_PER_CLASS = 2
 

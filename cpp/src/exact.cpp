@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <utility>
 
 namespace pyexpr {
 namespace {
@@ -47,8 +48,11 @@ void add_product(Integer& sum, const Integer& x, const Float& weight, int expone
 
 }  // namespace
 
-ExactLine::ExactLine(const Network& network, const Line& line)
-    : network_(network), hidden_(network.depth()), rows_(network.depth() + 1) {
+ExactLine::ExactLine(const Network& network, const Line& line, std::function<void()> poll)
+    : network_(network),
+      poll_(std::move(poll)),
+      hidden_(network.depth()),
+      rows_(network.depth() + 1) {
     const std::size_t n = network.inputs();
     const int exponent = CommonExponent().add(line.x0.data(), n).add(line.x1.data(), n).get();
     for (std::size_t i = 0; i < n; ++i) {
@@ -139,6 +143,7 @@ const ExactLine::Hidden& ExactLine::hidden(std::size_t level) {
 const Affine<Integer>& ExactLine::pre_activation(std::size_t level, std::size_t neuron) {
     std::optional<Affine<Integer>>& row = rows_[level].values[neuron];
     if (row) return *row;
+    poll_();
     const Hidden& h = level == 0 ? input_ : hidden(level - 1);
     const DenseMap& map = network_.map(level);
     Affine<Integer> sum;

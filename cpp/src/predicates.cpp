@@ -61,7 +61,7 @@ Answer Predicates::settle(Tally& tally, Ask&& ask) {
         ++tally.extended;
         return *answer;
     }
-    if (!exact_) exact_.emplace(network_, line_);
+    if (!exact_) exact_.emplace(network_, line_, poll);
     ++tally.exact;
     return ask(*exact_).value();
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <optional>
 #include <vector>
 
@@ -21,7 +22,8 @@ class ExactLine {
 public:
     using Number = Integer;
 
-    ExactLine(const Network& network, const Line& line);
+    // `poll` is called often; it may throw to stop.
+    ExactLine(const Network& network, const Line& line, std::function<void()> poll);
 
     // Sets the letters of the first pattern.size() levels.
     void set_pattern(const Pattern& pattern);
@@ -49,6 +51,7 @@ private:
     Affine<Integer> activate(std::size_t level, std::size_t neuron);
 
     const Network& network_;
+    std::function<void()> poll_;
     Hidden input_;
     std::vector<Hidden> hidden_;
     std::vector<Rows> rows_;
