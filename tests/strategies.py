@@ -117,7 +117,7 @@ def _near_copy(draw: Draw, row: Array) -> Array:
         return multiple
     if kind == "negated":
         return -row
-    copy = row.copy()
+    copy: Array = row.copy()
     if kind == "next":
         index = draw(st.integers(0, row.size - 1))
         copy[index] = np.nextafter(row[index], draw(st.sampled_from([-np.inf, np.inf])))
