@@ -310,3 +310,13 @@ def test_patterns_and_transitions_do_not_read_the_output() -> None:
     net = Network.dense([(LARGE, [0.0] * 3), (READ, [0.0])])  # all three switch at x = 0
     assert pyexpr.count_patterns(net, [-1.0], [2.0]) == 2
     assert pyexpr.count_transitions(net, [-1.0], [2.0]) == 3
+
+
+def test_a_slope_beyond_float64_is_no_bend() -> None:
+    # f(x) = w x with a slope that overflows on narrow regions; the other neurons are not read.
+    biases = -np.random.default_rng(0).uniform(0, 1, 20)
+    hidden = (np.array([[8 * (1 - 2.0**-53)], *[[1.0]] * 20]), np.array([0.0, *biases]))
+    read = (np.array([[2.0**1021, *[0.0] * 20]]), [0.0])
+    net = Network.dense([hidden, read])
+    assert pyexpr.count_regions(net, [0.0], [1.0]) == 1
+    assert pyexpr.count_regions(net, [0.0], [1.0], kind="activation") == 21

@@ -8,6 +8,8 @@ from time import monotonic, sleep
 
 import pytest
 
+import pyexpr
+
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="sends SIGINT to another process")
 
 # The promise is one second; a loaded machine may take longer to let both processes run.
@@ -91,3 +93,24 @@ def test_every_question_is_interrupted(question: str) -> None:
     printed, seconds = interrupt("tents", question, after=0.3)
     assert printed == ["interrupted", "3"]
     assert seconds < SECONDS
+
+
+def test_a_signal_handler_may_count() -> None:
+    big = pyexpr.Network.random([2, *[64] * 5, 1], "hard_tanh", 400.0, 0.1)
+    small = pyexpr.Network.random([2, *[64] * 4, 1], "hard_tanh", 64.0, 0.1)
+    x0, x1 = [-1.0, 0.2], [1.0, 0.7]
+    expected, inner = pyexpr.count_regions(big, x0, x1), pyexpr.count_regions(small, x0, x1)
+    counts: list[int] = []
+    before = signal.signal(signal.SIGALRM, lambda *_: counts.append(count_small()))
+
+    def count_small() -> int:
+        return pyexpr.count_regions(small, x0, x1)
+
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.01, 0.06)
+        while len(counts) < 3:
+            assert pyexpr.count_regions(big, x0, x1) == expected
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert set(counts) == {inner}

@@ -316,3 +316,33 @@ def test_abs_of_a_relu_is_the_relu(case: Case) -> None:
     assert pyexpr.count_regions(both, case.x0, case.x1) == pyexpr.count_regions(
         net, case.x0, case.x1
     )
+
+
+@pytest.mark.parametrize("seed", [13, 111, 124, 181, 329, 361])
+def test_a_layer_scaled_far_into_its_activation_changes_nothing(seed: int) -> None:
+    # Squares of such weights underflow; the norms of rows must not.
+    rng = np.random.default_rng(seed)
+    depth, width = int(rng.integers(3, 6)), int(rng.integers(6, 14))
+    hidden = int(rng.integers(1, depth))
+    layers, scaled, activations, scaled_activations = [], [], [], []
+    fan_in: int = 2
+    scale = 2.0**-600
+    for i in range(depth):
+        weight = rng.standard_normal((width, fan_in)) * 8 / np.sqrt(fan_in)
+        bias = rng.standard_normal(width) * 0.3
+        layers.append((weight, bias))
+        activations.append(pyexpr.HardTanh())
+        if i == hidden:
+            weight, bias = weight * scale, bias * scale
+            breakpoints = np.array([-scale, scale])
+            phi = pyexpr.PiecewiseLinear(breakpoints, [0.0, 1 / scale, 0.0], -1.0, first_letter=-1)
+        else:
+            phi = pyexpr.HardTanh()
+        scaled.append((weight, bias))
+        scaled_activations.append(phi)
+        fan_in = width
+    readout = (rng.standard_normal((2, fan_in)), np.zeros(2))
+    x0, x1 = rng.standard_normal((2, 2))
+    net = pyexpr.Network.dense([*layers, readout], activations)
+    other = pyexpr.Network.dense([*scaled, readout], scaled_activations)
+    assert counted(net, x0, x1) == counted(other, x0, x1)

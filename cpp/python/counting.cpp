@@ -44,9 +44,11 @@ void run(const Network& network, const Doubles& x0, const Doubles& x1, Sink& sin
     const Line line{point("x0", x0, network), point("x1", x1, network)};
     const py::gil_scoped_release no_gil;
     // Kept for the next call: fresh memory costs as much as a small network's count.
-    static thread_local Workspace workspace;
+    // Taken out meanwhile, since a signal handler may count, too.
+    static thread_local Workspace kept;
+    Workspace workspace = std::exchange(kept, {});
     Engine(network, line, sink, workspace, {.poll = Signals()}).run();
-    if (workspace.bytes() > most_bytes_kept) workspace = {};
+    if (workspace.bytes() <= most_bytes_kept) kept = std::move(workspace);
 }
 
 void register_counting(py::module_& module) {

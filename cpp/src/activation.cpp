@@ -23,7 +23,8 @@ Activation::Activation(std::size_t width, std::vector<double> thresholds,
             const std::size_t i = piece * width_ + q;
             const Dyadic exact = exact_offset(*this, piece, q);
             offsets_[i] = exact.to_double();
-            offset_lows_[i] = (exact - Dyadic(offsets_[i])).to_double();
+            if (std::isfinite(offsets_[i]))
+                offset_lows_[i] = (exact - Dyadic(offsets_[i])).to_double();
             const double s = std::abs(slopes_[i]), c = std::abs(offsets_[i]);
             if (s == 0) set_bit(&flat_[piece * words()], q);
             if (piece > 0 && s == 0 && slope(piece - 1, q) != 0)

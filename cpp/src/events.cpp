@@ -73,7 +73,7 @@ void Events::locate(const Level& level, const Partition& p, std::size_t cell, st
     if (length > 0) {
         const bool opposite = (a > 0 && b < 0) || (a < 0 && b > 0);
         const double s = opposite ? a / (a - b) : (std::abs(a) < std::abs(b) ? 0.0 : 1.0);
-        e.t = std::clamp(from.t + s * length, from.t, to.t);
+        e.t = s == 1 ? to.t : std::clamp(from.t + s * length, from.t, to.t);
         e.rate = up(change / length);
         e.miss = up(std::min(std::abs(a), std::abs(b)));
         if (opposite) e.miss = up(8 * unit_roundoff * change + unit_roundoff * to.t * e.rate);

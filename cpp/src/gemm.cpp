@@ -125,9 +125,9 @@ double spectral_norm_bound(std::size_t rows, std::size_t cols, const double* a, 
         const double trace = static_cast<double>(n) * shift;
         const double slack = g / (1 - g) * trace + 2 * unit_roundoff * (shift + frobenius2);
         const double rounding = gamma(depth) * frobenius2 + underflow;
-        return up(std::scalbn(std::sqrt(up(shift + slack + rounding)), exponent));
+        return up(std::scalbn(std::sqrt(up(shift + slack + rounding)), exponent) + underflow);
     }
-    return up(std::scalbn(std::sqrt(frobenius2), exponent));
+    return up(std::scalbn(std::sqrt(frobenius2), exponent) + underflow);
 }
 
 }  // namespace pyexpr

@@ -95,13 +95,14 @@ bool have_avx2() {
 double norm_bound(const double* x, std::size_t n) {
     const double sum = sum_of_squares(x, n);
     if (sum > 1e-280 && sum < 1e300) return up(std::sqrt(sum));
+    // Among denormals `up` adds too little.
     double largest = 0;
     for (std::size_t i = 0; i < n; ++i) {
         if (!(std::abs(x[i]) <= std::numeric_limits<double>::max()))
             return std::numeric_limits<double>::infinity();
         largest = std::max(largest, std::abs(x[i]));
     }
-    return up(largest * std::sqrt(static_cast<double>(n)));
+    return up(largest * std::sqrt(static_cast<double>(n)) + underflow);
 }
 
 PYEXPR_CLONES void lerp(const double* __restrict p, const double* __restrict q, double s,

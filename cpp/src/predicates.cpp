@@ -179,7 +179,8 @@ bool Slopes::measure(const DenseMap& readout, const Partition& cells, std::size_
         const double magnitude = std::abs(a[i]) + std::abs(b[i]);
         value[i] = (b[i] - a[i]) / length;
         error[i] = up((scale[i] * alpha + 4 * unit_roundoff * magnitude + underflow) / length);
-        if (!(length > 0)) error[i] = std::numeric_limits<double>::infinity();
+        if (!(length > 0) || !std::isfinite(value[i]))
+            error[i] = std::numeric_limits<double>::infinity();
     }
     return finite == 0;
 }

@@ -182,9 +182,10 @@ double Refinement::block_norm(const std::vector<std::uint32_t>& live) const {
 void Refinement::bound_gains(const std::vector<std::uint32_t>& live) {
     const Activation& phi = level_->activation;
     const DenseMap& map = level_->map;
-    double squares = 0, largest_eps = 0, largest_norm = 0;
-    for (std::uint32_t q : active_) squares += map.row_norms()[q] * map.row_norms()[q];
-    const double frobenius = up(std::sqrt(squares) + underflow);
+    double largest_eps = 0, largest_norm = 0;
+    active_norms_.clear();
+    for (std::uint32_t q : active_) active_norms_.push_back(map.row_norms()[q]);
+    const double frobenius = norm_bound(active_norms_.data(), active_norms_.size());
     for (std::size_t v = slice_.first; v <= slice_.last; ++v) {
         largest_eps = std::max(largest_eps, from_->eps[v]);
         largest_norm = std::max(largest_norm, from_->norm[v]);
@@ -196,14 +197,14 @@ void Refinement::bound_gains(const std::vector<std::uint32_t>& live) {
             norm = std::min(norm, block_norm(live));
     }
     const double lipschitz = phi.lipschitz();
-    speed_ = up(lipschitz * norm * from_->speed + underflow);
+    speed_ = up(lipschitz * (norm * from_->speed + underflow));
     base_.resize(slice_.cells() + 1);
     for (std::size_t v = 0; v < base_.size(); ++v) {
         const std::size_t at = slice_.first + v;
         // Plain rows are made from the high parts alone.
         const bool extended = rows_wanted_ == Rows::extended;
-        const double rho = extended ? from_->rho[at] : from_->alpha(at) - from_->eps[at];
-        double base = lipschitz * (norm * from_->eps[at] + frobenius * up(rho));
+        const double rho = extended ? from_->rho[at] : from_->high_rho(at);
+        double base = lipschitz * (norm * from_->eps[at] + frobenius * rho + underflow);
         if (extended || !phi.evaluates_exactly()) {
             const double size = lipschitz * frobenius * (from_->norm[at] + from_->alpha(at)) +
                                 phi.largest_offset() * static_cast<double>(phi.width());
@@ -351,7 +352,7 @@ Refinement::Kinks Refinement::add_kinks(Partition& out, std::size_t cell,
         size_squares += size * size;
     }
     const double count = static_cast<double>(events.size()), norm = root_of_sum(squares);
-    const double units = (count + 8) * norm + 64 * root_of_sum(size_squares);
+    const double units = (count + 8) * (norm + at.norm) + 64 * root_of_sum(size_squares);
     return {norm, unit_roundoff * units};
 }
 

@@ -30,10 +30,11 @@ using Pattern = std::vector<const Word*>;
 // Cells that are linear up to some level, in order. Cell c lies between vertices c and c + 1, on
 // which `rows` holds the next level's pre-activations.
 //
-// Between vertices a row is interpolated. With z(t) the pre-activations and h(t) the outputs of the
-// level before, for all t in the two cells beside a vertex:
+// Between vertices a row is interpolated. With z(t) the true pre-activations and h(t) the true
+// outputs of the level before, on each cell and continued affinely from it to its ends' floats:
 //   |h_computed - h|_2 <= eps,   |z_computed - z|_q <= row_norm_q (eps + rho),   |(h, 1)|_2 <= norm,
-// where z_computed counts the low parts of an extended partition.
+// where eps, rho and norm are the larger of the two ends' and z_computed counts the low parts of an
+// extended partition.
 struct Partition {
     std::vector<Vertex> vertices;
     std::vector<double> eps, rho, norm;
@@ -58,8 +59,10 @@ struct Partition {
     Word* letter_row(std::size_t c) { return &letters[c * letter_words]; }
     const Word* letter_row(std::size_t c) const { return &letters[c * letter_words]; }
     // |row - z|_q <= row_norm_q alpha, of the high part alone.
-    double alpha(std::size_t v) const {
-        return eps[v] + rho[v] + (extended() ? 2 * unit_roundoff * norm[v] : 0);
+    double alpha(std::size_t v) const { return eps[v] + high_rho(v); }
+    // rho of the high part alone.
+    double high_rho(std::size_t v) const {
+        return rho[v] + (extended() ? 2 * unit_roundoff * norm[v] : 0);
     }
     double length(std::size_t c) const { return vertices[c + 1].t - vertices[c].t; }
 

@@ -90,6 +90,7 @@ private:
     Rows rows_wanted_ = Rows::none;
 
     std::vector<std::uint32_t> active_;
+    std::vector<double> active_norms_;             // [active]: their row norms
     std::vector<Word> sometimes_, always_;  // [letter words]: thresholds passed on the slice
     std::vector<double> constant_, constant_low_;  // b plus what the inactive neurons add
     double constant_norm_ = 0;  // >= |inactive outputs|_2

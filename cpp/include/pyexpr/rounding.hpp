@@ -1,10 +1,15 @@
 // Upward rounded bounds: the only place where the filter's constants are written.
 #pragma once
 
+#include <cfloat>
 #include <cmath>
 #include <cstddef>
+#include <limits>
 
 namespace pyexpr {
+
+static_assert(std::numeric_limits<double>::is_iec559 && FLT_EVAL_METHOD == 0,
+              "the bounds are proved for IEEE 754 doubles, each operation rounded to one");
 
 inline constexpr double unit_roundoff = 0x1p-53;
 
@@ -12,8 +17,10 @@ inline constexpr double unit_roundoff = 0x1p-53;
 inline constexpr double underflow = 0x1p-990;
 
 // Every bound is a sum of products of non-negative doubles. Fewer than 2^20 roundings lose less
-// than 2^-32 of it, which this factor gives back.
-inline double up(double bound) { return bound * (1 + 0x1p-30); }
+// than 2^-32 of it, which this factor gives back. A bound that is no number bounds nothing.
+inline double up(double bound) {
+    return bound == bound ? bound * (1 + 0x1p-30) : std::numeric_limits<double>::infinity();
+}
 
 // k u / (1 - k u): the relative error of a sum of k products in any order, fused or not.
 inline double gamma(std::size_t k) {
