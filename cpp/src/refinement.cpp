@@ -311,8 +311,9 @@ void Refinement::interpolate(Partition& out, std::size_t cell, std::size_t first
     Span span{out.vertices[first].t, out.vertices[last].t, out.vertices[middle].t, {}};
     if (span.t1 > span.t0)
         span.s = (Pair{span.t} - Pair{span.t0}) / (Pair{span.t1} - Pair{span.t0});
-    const std::span<const Event> events(&events_->events[events_->points[begin].first_event],
-                                        &events_->events[events_->points[end - 1].last_event]);
+    const Event* all = events_->events.data();
+    const std::span<const Event> events(all + events_->points[begin].first_event,
+                                        all + events_->points[end - 1].last_event);
     // A monotone neuron stays between its values at the cell's ends.
     const double ends = std::max(out.norm[first], out.norm[last]);
     const Ends at{first, last, middle, ends};
