@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.datasets import load_digits  # type: ignore[import, unused-ignore]
+from sklearn.datasets import load_digits
 
 Array = NDArray[np.float64]
 Labels = NDArray[np.int64]

@@ -94,13 +94,13 @@ void Events::order_cell(const Partitions& partitions, const Slice& slice, std::s
     // also those with a wide bound, lie surely behind it.
     earliest_.resize(events.size());
     for (std::size_t i = events.size(); i-- > first;) {
-        earliest_[i] = events[i].t - events[i].tau;
+        earliest_[i] = events[i].earliest();
         if (i + 1 < events.size()) earliest_[i] = std::min(earliest_[i], earliest_[i + 1]);
     }
     std::size_t begin = first;
-    double reach = events[first].t + events[first].tau;
+    double reach = events[first].latest();
     for (std::size_t i = first + 1; i <= events.size(); ++i) {
-        const bool ends = i == events.size() || reach < earliest_[i];
+        const bool ends = i == events.size() || Predicates::surely_before(reach, earliest_[i]);
         if (ends) {
             if (i - begin > 1)
                 std::sort(at(begin), at(i), [&](const Event& a, const Event& b) {
@@ -112,7 +112,7 @@ void Events::order_cell(const Partitions& partitions, const Slice& slice, std::s
             add_points(begin, i, partitions, slice, cell, lipschitz, predicates);
             begin = i;
         }
-        if (i < events.size()) reach = std::max(reach, events[i].t + events[i].tau);
+        if (i < events.size()) reach = std::max(reach, events[i].latest());
     }
 }
 

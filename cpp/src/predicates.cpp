@@ -119,8 +119,8 @@ int Predicates::order(const Partitions& partitions, std::size_t level, std::size
                       const Event& a, const Event& b) {
     if (&a == &b) return 0;
     ++certificate_.orders.asked;
-    if (surely_before(a, b)) return -1;
-    if (surely_before(b, a)) return 1;
+    if (surely_before(a.latest(), b.earliest())) return -1;
+    if (surely_before(b.latest(), a.earliest())) return 1;
     gather_pattern(partitions, level, cell, pattern_);
     return settle<int>(certificate_.orders, [&](auto& line) {
         line.set_pattern(pattern_);

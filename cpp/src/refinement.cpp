@@ -35,7 +35,6 @@ Pair as<Pair>(const Pair& x) {
 void Refinement::prepare(const Network& network, const Partition& from, const Slice& slice,
                          const Events& events, const std::vector<std::uint32_t>& live, Rows rows,
                          double growth, Scratch& scratch) {
-    network_ = &network;
     level_ = &network.level(slice.level);
     next_ = &network.map(slice.level + 1);
     from_ = &from;

@@ -25,6 +25,9 @@ struct Event {
     double miss;  // >= |z_computed(t) - threshold|
     double rate;  // >= |dz_computed/dt| on the cell
     std::int32_t neuron, threshold;
+
+    double earliest() const { return t - tau; }
+    double latest() const { return t + tau; }
 };
 
 // How many decisions of a kind were taken, and how many of them by each tier after the filter.
@@ -58,7 +61,8 @@ public:
     // 2. -1, 0, 1; both events in `cell` of partitions[level].
     int order(const Partitions& partitions, std::size_t level, std::size_t cell, const Event& a,
               const Event& b);
-    static bool surely_before(const Event& a, const Event& b) { return a.t + a.tau < b.t - b.tau; }
+    // Whether the bounds alone prove an order: what ends at `latest` and what begins at `earliest`.
+    static bool surely_before(double latest, double earliest) { return latest < earliest; }
     // 3. `left` and `right` are the patterns of neighbouring cells; asked after the slopes'
     // float bounds, see Slopes.
     bool slope_changes(const Pattern& left, const Pattern& right);

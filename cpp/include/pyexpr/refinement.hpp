@@ -81,7 +81,6 @@ private:
     double event_size(std::size_t cell, const Event& event) const;
     double root_of_sum(double squares) const;
 
-    const Network* network_ = nullptr;
     const Level* level_ = nullptr;
     const DenseMap* next_ = nullptr;
     const Partition* from_ = nullptr;

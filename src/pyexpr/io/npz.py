@@ -112,7 +112,8 @@ def save(net: Network, path: str | os.PathLike[str]) -> None:
     beside = target.with_name(f".{uuid4().hex}.tmp")
     try:
         with beside.open("xb") as file:
-            np.savez(file, **_arrays(net))  # type: ignore[arg-type]  # numpy thinks of its flags
+            arrays: dict[str, Any] = {**_arrays(net)}  # to numpy's types a name could be a flag
+            np.savez(file, **arrays)
             file.flush()
             os.fsync(file.fileno())
         beside.replace(target)
@@ -233,8 +234,9 @@ def _activation(arrays: Mapping[str, Array], i: int) -> PiecewiseLinear:
     breakpoints, slopes, value, letter = (arrays[f"{key}{i}"] for key in _PARAMETERS)
     if letter.ndim != 0 or letter.dtype.kind not in "iu":
         raise ValueError(f"first_letter{i} has shape {letter.shape} and dtype {letter.dtype}")
+    given: Any = value  # of any shape and type as yet: PiecewiseLinear checks it
     try:
-        return PiecewiseLinear(breakpoints, slopes, value, first_letter=letter.item())  # type: ignore[arg-type]
+        return PiecewiseLinear(breakpoints, slopes, given, first_letter=letter.item())
     except (TypeError, ValueError) as error:
         raise ValueError(f"the activation of layer {i}: {error}") from error
 
