@@ -1,6 +1,7 @@
 // Counts the activation regions of a random network on a random line; prints one JSON line.
+// With --no-proof the float64 values are believed: what the proof costs is measured against that.
 //
-// usage: pyexpr_bench [--hard-tanh] [--gain G] [--seed S] [--repeats R] INPUT HIDDEN... OUTPUT
+// usage: pyexpr_bench [--hard-tanh] [--no-proof] [--gain G] [--seed S] [--repeats R] INPUT HIDDEN... OUTPUT
 #include <chrono>
 #include <cmath>
 #include <cstdio>
@@ -19,7 +20,7 @@ using pyexpr::Activation;
 using pyexpr::DenseMap;
 
 struct Arguments {
-    bool hard_tanh = false;
+    bool hard_tanh = false, certify = true;
     double gain = 2;  // weights ~ N(0, gain / fan-in), biases ~ N(0, 0.01)
     unsigned seed = 0;
     int repeats = 5;
@@ -28,7 +29,7 @@ struct Arguments {
 
 [[noreturn]] void usage() {
     std::fputs(
-        "usage: pyexpr_bench [--hard-tanh] [--gain G] [--seed S] [--repeats R] "
+        "usage: pyexpr_bench [--hard-tanh] [--no-proof] [--gain G] [--seed S] [--repeats R] "
         "INPUT HIDDEN... OUTPUT\n",
         stderr);
     std::exit(2);
@@ -47,6 +48,8 @@ Arguments parse(int argc, char** argv) {
         const std::string name = argv[i];
         if (name == "--hard-tanh")
             out.hard_tanh = true;
+        else if (name == "--no-proof")
+            out.certify = false;
         else if (name.rfind("--", 0) != 0)
             out.sizes.push_back(static_cast<std::size_t>(positive_number(argv[i])));
         else if (i + 1 == argc)
@@ -101,19 +104,22 @@ struct Run {
     pyexpr::Certificate certificate;
 };
 
-Run count(const pyexpr::Network& network, const pyexpr::Line& line, pyexpr::Workspace& workspace) {
+Run count(const pyexpr::Network& network, const pyexpr::Line& line, bool certify,
+          pyexpr::Workspace& workspace) {
     const auto start = std::chrono::steady_clock::now();
     pyexpr::CountCells sink;
-    pyexpr::Engine engine(network, line, sink, workspace);
+    pyexpr::Engine engine(network, line, sink, workspace, {.certify = certify});
     engine.run();
     const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
     return {sink.count, elapsed.count(), engine.gemm_flops(), engine.certificate()};
 }
 
-// [decisions, of them by double-double, of them by exact arithmetic]
+// [decisions, of them by proportional weights, double-double and exact arithmetic, smallest gap]
 std::string text(const pyexpr::Tally& tally) {
-    return "[" + std::to_string(tally.asked) + ", " + std::to_string(tally.extended) + ", " +
-           std::to_string(tally.exact) + "]";
+    char gap[32];
+    std::snprintf(gap, sizeof gap, std::isfinite(tally.gap) ? "%.3g" : "null", tally.gap);
+    return "[" + std::to_string(tally.asked) + ", " + std::to_string(tally.proportional) + ", " +
+           std::to_string(tally.extended) + ", " + std::to_string(tally.exact) + ", " + gap + "]";
 }
 
 void print(const Arguments& arguments, const Run& run) {
@@ -138,8 +144,10 @@ int main(int argc, char** argv) {
     const std::size_t inputs = arguments.sizes.front();
     const pyexpr::Line line{normal(rng, inputs, 1), normal(rng, inputs, 1)};
     pyexpr::Workspace workspace;
-    Run best = count(network, line, workspace);
+    Run best = count(network, line, arguments.certify, workspace);
     for (int repeat = 1; repeat < arguments.repeats; ++repeat)
-        if (const Run run = count(network, line, workspace); run.seconds < best.seconds) best = run;
+        if (const Run run = count(network, line, arguments.certify, workspace);
+            run.seconds < best.seconds)
+            best = run;
     print(arguments, best);
 }

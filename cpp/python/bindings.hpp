@@ -4,6 +4,7 @@
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 
+#include <chrono>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -20,8 +21,31 @@ void register_network(py::module_& module);
 void register_counting(py::module_& module);
 void register_trace(py::module_& module);
 
+// Lets signal handlers run now and then; throws if one of them raised.
+class Signals {
+public:
+    void operator()() {
+        const auto now = std::chrono::steady_clock::now();
+        if (now < next_) return;
+        py::gil_scoped_acquire gil;
+        if (PyErr_CheckSignals() != 0) throw py::error_already_set();
+        next_ = std::chrono::steady_clock::now() + interval;
+    }
+
+private:
+    static constexpr std::chrono::milliseconds interval{50};
+    std::chrono::steady_clock::time_point next_ = std::chrono::steady_clock::now() + interval;
+};
+
 // Runs the engine without the GIL; signals stop it within a fraction of a second.
-void run(const Network& network, const Doubles& x0, const Doubles& x1, Sink& sink);
+Certificate run(const Network& network, const Doubles& x0, const Doubles& x1, Sink& sink,
+                bool certify = true);
+
+// The line between two points [inputs] of Python's.
+Line line(const Network& network, const Doubles& x0, const Doubles& x1);
+
+// For each kind of decision: (asked, proportional, extended, exact, gap).
+py::tuple as_tuple(const Certificate& certificate);
 
 // A read-only array that takes the vector over.
 template <class T>

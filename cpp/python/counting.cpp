@@ -1,26 +1,9 @@
-#include <chrono>
 #include <string>
 
 #include "bindings.hpp"
 
 namespace pyexpr::python {
 namespace {
-
-// Lets signal handlers run now and then; throws if one of them raised.
-class Signals {
-public:
-    void operator()() {
-        const auto now = std::chrono::steady_clock::now();
-        if (now < next_) return;
-        py::gil_scoped_acquire gil;
-        if (PyErr_CheckSignals() != 0) throw py::error_already_set();
-        next_ = std::chrono::steady_clock::now() + interval;
-    }
-
-private:
-    static constexpr std::chrono::milliseconds interval{50};
-    std::chrono::steady_clock::time_point next_ = std::chrono::steady_clock::now() + interval;
-};
 
 constexpr std::size_t most_bytes_kept = std::size_t{64} << 20;
 
@@ -31,24 +14,42 @@ std::vector<double> point(const char* name, const Doubles& x, const Network& net
     return {x.data(), x.data() + x.size()};
 }
 
+// (count, certificate)
 template <class CountingSink>
-std::int64_t count(CountingSink sink, const Network& network, const Doubles& x0,
-                   const Doubles& x1) {
-    run(network, x0, x1, sink);
-    return sink.count;
+py::tuple count(CountingSink sink, const Network& network, const Doubles& x0, const Doubles& x1,
+                bool certify) {
+    const Certificate certificate = run(network, x0, x1, sink, certify);
+    return py::make_tuple(sink.count, as_tuple(certificate));
 }
 
 }  // namespace
 
-void run(const Network& network, const Doubles& x0, const Doubles& x1, Sink& sink) {
-    const Line line{point("x0", x0, network), point("x1", x1, network)};
+Line line(const Network& network, const Doubles& x0, const Doubles& x1) {
+    return {point("x0", x0, network), point("x1", x1, network)};
+}
+
+Certificate run(const Network& network, const Doubles& x0, const Doubles& x1, Sink& sink,
+                bool certify) {
+    const Line segment = line(network, x0, x1);
     const py::gil_scoped_release no_gil;
     // Kept for the next call: fresh memory costs as much as a small network's count.
     // Taken out meanwhile, since a signal handler may count, too.
     static thread_local Workspace kept;
     Workspace workspace = std::exchange(kept, {});
-    Engine(network, line, sink, workspace, {.poll = Signals()}).run();
+    Engine engine(network, segment, sink, workspace, {.poll = Signals(), .certify = certify});
+    engine.run();
+    const Certificate certificate = engine.certificate();
     if (workspace.bytes() <= most_bytes_kept) kept = std::move(workspace);
+    return certificate;
+}
+
+py::tuple as_tuple(const Certificate& certificate) {
+    const auto row = [](const Tally& tally) {
+        return py::make_tuple(tally.asked, tally.proportional, tally.extended, tally.exact,
+                              tally.gap);
+    };
+    return py::make_tuple(row(certificate.signs), row(certificate.orders), row(certificate.slopes),
+                          row(certificate.positions));
 }
 
 void register_counting(py::module_& module) {
@@ -56,22 +57,22 @@ void register_counting(py::module_& module) {
     const auto x0 = py::arg("x0"), x1 = py::arg("x1");
     module.def(
         "count_activation_regions",
-        [](const Network& net, const Doubles& a, const Doubles& b) {
-            return count(CountCells(), net, a, b);
+        [](const Network& net, const Doubles& a, const Doubles& b, bool certify) {
+            return count(CountCells(), net, a, b, certify);
         },
-        network, x0, x1);
+        network, x0, x1, py::arg("certify") = true);
     module.def(
         "count_linear_regions",
         [](const Network& net, const Doubles& a, const Doubles& b) {
-            return count(CountPieces(net), net, a, b);
+            return count(CountPieces(net), net, a, b, true);
         },
         network, x0, x1);
     module.def(
         "count_transitions",
         [](const Network& net, const Doubles& a, const Doubles& b) {
             CountTransitions sink(net);
-            run(net, a, b, sink);
-            return take(std::move(sink.counts));
+            const Certificate certificate = run(net, a, b, sink);
+            return py::make_tuple(take(std::move(sink.counts)), as_tuple(certificate));
         },
         network, x0, x1);
 }

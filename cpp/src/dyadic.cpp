@@ -3,8 +3,23 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <limits>
+#include <utility>
 
 namespace pyexpr {
+
+double magnitude_of_quotient(const Integer& x, const Integer& y) {
+    if (x == 0) return 0;
+    if (y == 0) return std::numeric_limits<double>::infinity();
+    // Both to 64 bits, so that neither overflows.
+    const auto leading = [](const Integer& n) {
+        const int drop = std::max(0, static_cast<int>(msb(abs(n))) - 63);
+        return std::pair(Integer(abs(n) >> drop).convert_to<double>(), drop);
+    };
+    const auto [numerator, up] = leading(x);
+    const auto [denominator, down] = leading(y);
+    return std::scalbn(numerator / denominator, up - down);
+}
 
 Float::Float(double value) : mantissa(0), exponent(0) {
     if (value == 0) return;

@@ -31,7 +31,7 @@ Engine::Engine(const Network& network, const Line& line, Sink& sink, Workspace& 
       line_(line),
       sink_(sink),
       options_(std::move(options)),
-      predicates_(network, line),
+      predicates_(network, line, options_.certify),
       workspace_(workspace),
       partitions_(workspace.partitions),
       growth_(network.depth()) {
@@ -50,6 +50,7 @@ void Engine::run() {
 // By how much the maps' norms let an error grow, and which levels' rounding that makes large: the
 // first levels have few cells, but what they lose grows through all that follow.
 void Engine::plan() {
+    if (!options_.certify) return;
     double growth = 1;
     for (std::size_t l = network_.depth(); l-- > 0;) {
         options_.poll();
@@ -117,8 +118,8 @@ void Engine::refine(const Slice& slice) {
                                                             : Rows::plain;
     const auto& live = slice.level == 0 ? no_neurons
                                         : workspace_.levels[slice.level - 1].refinement.active();
-    work.refinement.prepare(network_, partitions_[slice.level], slice, work.events, live, rows,
-                            growth_[slice.level], workspace_.scratch);
+    work.refinement.prepare(network_, partitions_[slice.level], slice, work.events, live,
+                            {rows, options_.certify, growth_[slice.level]}, workspace_.scratch);
     Partition& out = partitions_[slice.level + 1];
     const std::size_t chunks = (total + options_.chunk * 3 / 2 - 1) / (options_.chunk * 3 / 2);
     const std::size_t size = (total + chunks - 1) / chunks;

@@ -98,9 +98,10 @@ void Events::order_cell(const Partitions& partitions, const Slice& slice, std::s
         if (i + 1 < events.size()) earliest_[i] = std::min(earliest_[i], earliest_[i + 1]);
     }
     std::size_t begin = first;
-    double reach = events[first].latest();
+    double reach = events[first].latest(), last = events[first].t;
     for (std::size_t i = first + 1; i <= events.size(); ++i) {
-        const bool ends = i == events.size() || Predicates::surely_before(reach, earliest_[i]);
+        const bool ends = i == events.size() ||
+                          predicates.surely_before(reach, earliest_[i], events[i].t - last);
         if (ends) {
             if (i - begin > 1)
                 std::sort(at(begin), at(i), [&](const Event& a, const Event& b) {
@@ -108,11 +109,12 @@ void Events::order_cell(const Partitions& partitions, const Slice& slice, std::s
                     if (order != 0) return order < 0;
                     return std::pair(a.neuron, a.threshold) < std::pair(b.neuron, b.threshold);
                 });
-            if (i < events.size()) predicates.count_filtered_order();
             add_points(begin, i, partitions, slice, cell, lipschitz, predicates);
             begin = i;
         }
-        if (i < events.size()) reach = std::max(reach, events[i].latest());
+        if (i == events.size()) break;
+        reach = std::max(reach, events[i].latest());
+        last = events[i].t;
     }
 }
 

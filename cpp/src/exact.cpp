@@ -169,10 +169,10 @@ Affine<Integer> ExactLine::margin(std::size_t level, std::size_t neuron, std::si
     return f;
 }
 
-Integer ExactLine::at(const Affine<Integer>& f, double t) {
-    const Float x(t);
-    if (x.exponent >= 0) return f.a + ((f.b * x.mantissa) << x.exponent);
-    return (f.a << -x.exponent) + f.b * x.mantissa;
+Affine<Integer> ExactLine::vanishing_at(double root) {
+    const Float x(root);
+    if (x.exponent >= 0) return {-(Integer(x.mantissa) << x.exponent), 1};
+    return {-x.mantissa, Integer(1) << -x.exponent};
 }
 
 }  // namespace pyexpr

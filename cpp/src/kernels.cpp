@@ -28,60 +28,83 @@ PYEXPR_CLONES double sum_of_squares(const double* x, std::size_t n) {
     return sum;
 }
 
-struct Margin {
-    double threshold, absolute, relative;
+double bound_at(const double* z, const double* other, const double* scale, const Margin& margin,
+                std::size_t i) {
+    return scale[i] * margin.absolute + std::abs(other[i] - z[i]) * margin.relative + underflow;
+}
 
-    double distance(double z) const { return z - threshold; }
-    double bound(double z, double other, double scale) const {
-        return scale * absolute + std::abs(other - z) * relative + underflow;
-    }
-};
-
-bool filter_block(const double* z, const double* other, const double* scale, std::size_t n,
-                  const Margin& margin, Word& positive, Word& undecided) {
+// The block of up to 64 neurons from 64 `block` on, of which the row has n, at one threshold.
+void filter_block(const double* z, const double* other, const double* scale, std::size_t block,
+                  std::size_t n, double threshold, const Margin& margin, Word* positive,
+                  Word* undecided, FilteredRow& out) {
     double finite = 0;
-    positive = undecided = 0;
-    for (std::size_t i = 0; i < n; ++i) {
-        const double d = margin.distance(z[i]), m = margin.bound(z[i], other[i], scale[i]);
-        positive |= Word{d > m} << i;
-        undecided |= Word{!(std::abs(d) > m)} << i;
+    positive[block] = undecided[block] = 0;
+    for (std::size_t i = block * 64; i < std::min(n, block * 64 + 64); ++i) {
+        const double d = z[i] - threshold, bound = bound_at(z, other, scale, margin, i);
+        const bool decided = std::abs(d) > bound;
+        positive[block] |= Word{d > bound} << (i % 64);
+        undecided[block] |= Word{!decided} << (i % 64);
+        if (decided && std::abs(d) < out.gap * scale[i]) out.gap = std::abs(d) / scale[i];
         finite += z[i] * 0;
     }
-    return finite == 0;
+    out.finite = out.finite && finite == 0;
 }
 
 #ifdef PYEXPR_AVX2
+// K thresholds at once. Returns whether a decided neuron may be closer to one of them than
+// out.gap.
+template <std::size_t K>
 __attribute__((target("avx2"))) bool filter_full_blocks(const double* z, const double* other,
                                                         const double* scale, std::size_t blocks,
-                                                        const Margin& margin, Word* positive,
-                                                        Word* undecided) {
-    const __m256d threshold = _mm256_set1_pd(margin.threshold);
+                                                        std::size_t words, const double* thresholds,
+                                                        const Margin& margin, FilteredRow& out) {
     const __m256d absolute = _mm256_set1_pd(margin.absolute);
     const __m256d relative = _mm256_set1_pd(margin.relative);
-    const __m256d tiny = _mm256_set1_pd(underflow);
-    const __m256d sign = _mm256_set1_pd(-0.0);
-    __m256d finite = _mm256_setzero_pd();
+    const __m256d tiny = _mm256_set1_pd(underflow), sign = _mm256_set1_pd(-0.0);
+    const __m256d gap = _mm256_set1_pd(out.gap);
+    __m256d finite = _mm256_setzero_pd(), closer = _mm256_setzero_pd(), threshold[K];
+    for (std::size_t k = 0; k < K; ++k) threshold[k] = _mm256_set1_pd(thresholds[k]);
     for (std::size_t b = 0; b < blocks; ++b) {
-        Word above = 0, decided = 0;
+        Word above[K] = {}, decided[K] = {};
         for (std::size_t i = 0; i < 64; i += 4) {
-            const __m256d value = _mm256_loadu_pd(z + 64 * b + i);
-            const __m256d step = _mm256_sub_pd(_mm256_loadu_pd(other + 64 * b + i), value);
-            const __m256d d = _mm256_sub_pd(value, threshold);
-            const __m256d m = _mm256_add_pd(
-                _mm256_add_pd(_mm256_mul_pd(_mm256_loadu_pd(scale + 64 * b + i), absolute), tiny),
-                _mm256_mul_pd(_mm256_andnot_pd(sign, step), relative));
-            const int over = _mm256_movemask_pd(_mm256_cmp_pd(d, m, _CMP_GT_OQ));
-            const int clear = _mm256_movemask_pd(
-                _mm256_cmp_pd(_mm256_andnot_pd(sign, d), m, _CMP_GT_OQ));
-            above |= static_cast<Word>(over) << i;
-            decided |= static_cast<Word>(clear) << i;
+            const std::size_t at = 64 * b + i;
+            const __m256d value = _mm256_loadu_pd(z + at), unit = _mm256_loadu_pd(scale + at);
+            const __m256d step = _mm256_sub_pd(_mm256_loadu_pd(other + at), value);
+            const __m256d bound = _mm256_add_pd(_mm256_add_pd(_mm256_mul_pd(unit, absolute), tiny),
+                                                _mm256_mul_pd(_mm256_andnot_pd(sign, step),
+                                                              relative));
+            const __m256d near = _mm256_mul_pd(unit, gap);
+            for (std::size_t k = 0; k < K; ++k) {
+                const __m256d d = _mm256_sub_pd(value, threshold[k]);
+                const __m256d size = _mm256_andnot_pd(sign, d);
+                const int over = _mm256_movemask_pd(_mm256_cmp_pd(d, bound, _CMP_GT_OQ));
+                const int clear = _mm256_movemask_pd(_mm256_cmp_pd(size, bound, _CMP_GT_OQ));
+                above[k] |= static_cast<Word>(over) << i;
+                decided[k] |= static_cast<Word>(clear) << i;
+                closer = _mm256_or_pd(closer, _mm256_cmp_pd(size, near, _CMP_LT_OQ));
+            }
             finite = _mm256_add_pd(finite, _mm256_mul_pd(value, _mm256_setzero_pd()));
         }
-        positive[b] = above;
-        undecided[b] = ~decided;
+        for (std::size_t k = 0; k < K; ++k) {
+            out.positive[k * words + b] = above[k];
+            out.undecided[k * words + b] = ~decided[k];
+        }
     }
     const __m256d zero = _mm256_cmp_pd(finite, _mm256_setzero_pd(), _CMP_EQ_OQ);
-    return _mm256_movemask_pd(zero) == 15;
+    out.finite = out.finite && _mm256_movemask_pd(zero) == 15;
+    return _mm256_movemask_pd(closer) != 0;
+}
+
+__attribute__((target("avx2"))) void sign_full_blocks(const double* z, std::size_t blocks,
+                                                      double threshold, Word* positive) {
+    const __m256d least = _mm256_set1_pd(threshold);
+    for (std::size_t b = 0; b < blocks; ++b) {
+        positive[b] = 0;
+        for (std::size_t i = 0; i < 64; i += 4) {
+            const __m256d above = _mm256_cmp_pd(_mm256_loadu_pd(z + 64 * b + i), least, _CMP_GT_OQ);
+            positive[b] |= static_cast<Word>(_mm256_movemask_pd(above)) << i;
+        }
+    }
 }
 
 bool have_avx2() {
@@ -156,24 +179,48 @@ PYEXPR_CLONES void axpy_extended(double c_high, double c_low, const double* __re
     }
 }
 
-bool filter_row(const double* z, const double* other, const double* scale, std::size_t n,
-                double threshold, double absolute, double relative, Word* positive,
-                Word* undecided) {
-    const Margin margin{threshold, absolute, relative};
-    bool finite = true;
-    std::size_t block = 0;
+void filter_row(const double* z, const double* other, const double* scale, std::size_t n,
+                std::span<const double> thresholds, const Margin& margin, FilteredRow& out) {
+    const std::size_t words = words_for(n);
+    for (std::size_t k = 0; k < thresholds.size();) {
+        std::size_t together = 1, block = 0;
 #ifdef PYEXPR_AVX2
-    if (have_avx2()) {
-        block = n / 64;
-        finite = filter_full_blocks(z, other, scale, block, margin, positive, undecided);
-    }
+        if (have_avx2()) {
+            block = n / 64;
+            together = std::min<std::size_t>(2, thresholds.size() - k);
+            FilteredRow rows{out.positive + k * words, out.undecided + k * words, out.gap};
+            const auto filter = together == 2 ? filter_full_blocks<2> : filter_full_blocks<1>;
+            // Few rows hold a new smallest gap: these are gone through once more.
+            if (filter(z, other, scale, block, words, &thresholds[k], margin, rows)) block = 0;
+            out.finite = out.finite && rows.finite;
+        }
 #endif
-    for (; block * 64 < n; ++block) {
-        const std::size_t i = block * 64;
-        finite &= filter_block(z + i, other + i, scale + i, std::min<std::size_t>(64, n - i),
-                               margin, positive[block], undecided[block]);
+        for (const std::size_t end = k + together; k < end; ++k)
+            for (std::size_t b = block; b < words; ++b)
+                filter_block(z, other, scale, b, n, thresholds[k], margin, out.positive + k * words,
+                             out.undecided + k * words, out);
     }
-    return finite;
+}
+
+void sign_row(const double* z, std::size_t n, std::span<const double> thresholds,
+              FilteredRow& out) {
+    const std::size_t words = words_for(n);
+    std::fill_n(out.undecided, thresholds.size() * words, Word{0});
+    for (std::size_t k = 0; k < thresholds.size(); ++k) {
+        Word* positive = out.positive + k * words;
+        std::size_t block = 0;
+#ifdef PYEXPR_AVX2
+        if (have_avx2()) {
+            block = n / 64;
+            sign_full_blocks(z, block, thresholds[k], positive);
+        }
+#endif
+        for (; block < words; ++block) {
+            positive[block] = 0;
+            for (std::size_t i = block * 64; i < std::min(n, block * 64 + 64); ++i)
+                positive[block] |= Word{z[i] > thresholds[k]} << (i % 64);
+        }
+    }
 }
 
 }  // namespace pyexpr

@@ -10,31 +10,97 @@
 namespace pyexpr {
 namespace {
 
-// |z_computed(v) - z(true v)|_q <= row_norm_q absolute + |z_other - z|_q relative
+// An answer and how far it was from a tie, where that is known.
+template <class Answer>
+struct Decision {
+    Answer answer;
+    double gap = 0;
+};
+
+// How far apart the slopes of the first output for which the bounds prove that they differ are,
+// relative to the larger; 0 if nothing is proved.
+double sure_gap(const Slopes& a, const Slopes& b) {
+    for (std::size_t i = 0; i < a.value.size(); ++i) {
+        const double change = std::abs(a.value[i] - b.value[i]);
+        if (change > up(a.error[i] + b.error[i]))
+            return change / std::max(std::abs(a.value[i]), std::abs(b.value[i]));
+    }
+    return 0;
+}
+
+// x y = u v in real arithmetic; false where that cannot be told from doubles alone.
+bool equal_products(double x, double y, double u, double v) {
+    const Pair left = two_product(x, y), right = two_product(u, v);
+    if (left.high != right.high || left.low != right.low) return false;
+    // Nothing was lost to underflow, or nothing was there to be lost.
+    return std::abs(left.high) > 0x1p-900 || ((x == 0 || y == 0) && (u == 0 || v == 0));
+}
+
+// Whether the weights of two neurons, thresholds included, are proportional: whatever comes before,
+// they meet their thresholds together. This settles duplicates and scaled copies without looking
+// at the levels before.
+bool proportional(const Level& level, const Event& a, const Event& b) {
+    const DenseMap& map = level.map;
+    const auto i = static_cast<std::size_t>(a.neuron), j = static_cast<std::size_t>(b.neuron);
+    const auto margin_bias = [&](std::size_t q, const Event& e) {
+        const double theta = level.activation.threshold(static_cast<std::size_t>(e.threshold));
+        return two_sum(map.bias()[q], -theta);
+    };
+    const Pair p = margin_bias(i, a), q = margin_bias(j, b);
+    if (p.low != 0 || q.low != 0) return false;
+    std::size_t pivot = 0;
+    while (pivot < map.inputs() && map.column(pivot)[i] == 0) ++pivot;
+    if (pivot == map.inputs()) return false;
+    const double x = map.column(pivot)[i], y = map.column(pivot)[j];
+    if (y == 0 || !equal_products(p.high, y, q.high, x)) return false;
+    for (std::size_t k = 0; k < map.inputs(); ++k)
+        if (!equal_products(map.column(k)[i], y, map.column(k)[j], x)) return false;
+    return true;
+}
+
+// The filter's margin at a vertex, and which vertex's row it measures the slope by.
 struct SignBound {
     std::size_t other;
-    double absolute, relative;
+    Margin margin;
 };
 
 // z moves by slope tau between a vertex's float and its true position. The slope is read off the
 // longer neighbouring cell, or bounded by the curve's speed where that cell is too short.
 SignBound sign_bound(const Partition& p, const Slice& slice, std::size_t v) {
     const double alpha = p.alpha(v), tau = p.vertices[v].tau;
-    if (tau == 0) return {v, up(alpha), 0};
+    if (tau == 0) return {v, {up(alpha), 0}};
     const double before = v > slice.first ? p.length(v - 1) : 0;
     const double after = v < slice.last ? p.length(v) : 0;
     const std::size_t other = before > after ? v - 1 : v + 1;
     const double length = std::max(before, after);
     const double both = length > 0 ? alpha + p.alpha(other) : 0;
-    if (!(length > 0) || both > p.speed * length) return {v, up(alpha + p.speed * tau), 0};
+    if (!(length > 0) || both > p.speed * length) return {v, {up(alpha + p.speed * tau), 0}};
     const double relative = tau / length;
-    return {other, up(alpha + both * relative), up(relative)};
+    return {other, {up(alpha + both * relative), up(relative)}};
+}
+
+template <class Answer, class Gap>
+std::optional<Decision<Answer>> with_gap(std::optional<Answer> answer, Gap&& gap) {
+    return answer ? std::optional(Decision<Answer>{*answer, gap()}) : std::nullopt;
+}
+
+// What vanishes where this neuron meets this threshold: of an Event or a Vertex.
+template <class AnyLine, class Meeting>
+auto margin(AnyLine& line, std::size_t level, const Meeting& m) {
+    return line.margin(level, static_cast<std::size_t>(m.neuron),
+                       static_cast<std::size_t>(m.threshold));
+}
+
+template <class AnyLine>
+auto vanishing_at(AnyLine& line, const Vertex& vertex) {
+    if (vertex.level == Vertex::given) return line.vanishing_at(vertex.t);
+    return margin(line, static_cast<std::size_t>(vertex.level), vertex);
 }
 
 // Certain as soon as one output's slope surely differs, or when all surely agree.
 template <class AnyLine>
-std::optional<bool> slopes_differ(AnyLine& line, const Network& network, const Pattern& left,
-                                  const Pattern& right) {
+std::optional<Decision<bool>> slopes_differ(AnyLine& line, const Network& network,
+                                            const Pattern& left, const Pattern& right) {
     std::vector<typename AnyLine::Number> slopes;
     line.set_pattern(left);
     for (std::size_t i = 0; i < network.outputs(); ++i)
@@ -42,93 +108,118 @@ std::optional<bool> slopes_differ(AnyLine& line, const Network& network, const P
     line.set_pattern(right);
     bool agree = true;
     for (std::size_t i = 0; i < network.outputs(); ++i) {
-        const auto sign = certain_sign(slopes[i] - line.pre_activation(network.depth(), i).b);
-        if (sign && *sign != 0) return true;
+        const auto slope = line.pre_activation(network.depth(), i).b, change = slope - slopes[i];
+        const auto sign = certain_sign(change);
+        if (sign && *sign != 0)
+            return Decision{true, std::min(magnitude_of_quotient(change, slope),
+                                           magnitude_of_quotient(change, slopes[i]))};
         agree = agree && sign;
     }
-    return agree ? std::optional(false) : std::nullopt;
+    return agree ? std::optional(Decision{false}) : std::nullopt;
 }
 
 }  // namespace
 
-Predicates::Predicates(const Network& network, const Line& line) : network_(network), line_(line) {}
+Predicates::Predicates(const Network& network, const Line& line, bool certify)
+    : network_(network), line_(line), certify_(certify) {}
 
-template <class Answer, class Ask>
-Answer Predicates::settle(Tally& tally, Ask&& ask) {
+template <class Ask>
+auto Predicates::settle(Tally& tally, Ask&& ask) {
     poll();
     if (!extended_) extended_.emplace(network_, line_);
-    if (const std::optional<Answer> answer = ask(*extended_)) {
+    if (const auto decision = ask(*extended_)) {
         ++tally.extended;
-        return *answer;
+        tally.note_gap(decision->gap);
+        return decision->answer;
     }
     if (!exact_) exact_.emplace(network_, line_, poll);
     ++tally.exact;
-    return ask(*exact_).value();
+    const auto decision = ask(*exact_).value();
+    tally.note_gap(decision.gap);
+    return decision.answer;
 }
 
 void Predicates::signs(const Partitions& partitions, const Slice& slice, std::size_t v,
                        SignRow& out) {
     const Partition& p = partitions[slice.level];
-    const Level& level = network_.level(slice.level);
-    const Activation& phi = level.activation;
-    const std::size_t n = phi.width(), words = phi.words();
-    const SignBound bound = sign_bound(p, slice, v);
-    const double* z = p.row(v);
-    const double* other = p.row(bound.other);
-    const double* scale = level.map.row_norms();
-    out.displacement = 0;
-    certificate_.signs.asked += static_cast<std::int64_t>(n * phi.thresholds());
-    for (std::size_t k = 0; k < phi.thresholds(); ++k) {
-        Word* positive = out.positive + k * words;
-        Word* undecided = out.zero + k * words;  // becomes `zero` as the questions are settled
-        if (!filter_row(z, other, scale, n, phi.threshold(k), bound.absolute, bound.relative,
-                        positive, undecided))
-            throw NotFinite{slice.level};
-        for (std::size_t w = 0; w < words; ++w) {
-            if (undecided[w] == 0) continue;
-            const Word questions = undecided[w];
-            undecided[w] = 0;
-            gather_pattern(partitions, slice.level, std::min(v, slice.last - 1), pattern_);
-            for_each_bit(questions, w * 64, [&](std::size_t q) {
-                const int sign = sign_at(p.vertices[v], slice.level, q, k);
-                positive[w] &= ~(Word{1} << (q % 64));
-                if (sign > 0) set_bit(positive, q);
-                if (sign == 0) set_bit(undecided, q);
-                out.displacement += 2 * phi.lipschitz() *
-                                    (std::abs(z[q] - phi.threshold(k)) +
-                                     2 * unit_roundoff * std::abs(z[q]));
-            });
-        }
+    const Activation& phi = network_.level(slice.level).activation;
+    const std::size_t n = phi.width(), questions = n * phi.thresholds();
+    Tally& tally = certificate_.signs;
+    FilteredRow row{out.positive, out.zero, tally.gap * p.norm[v]};
+    if (certify_) {
+        const SignBound bound = sign_bound(p, slice, v);
+        filter_row(p.row(v), p.row(bound.other), network_.map(slice.level).row_norms(), n,
+                   phi.all_thresholds(), bound.margin, row);
+        tally.asked += static_cast<std::int64_t>(questions);
+        tally.note_gap(row.gap / p.norm[v]);
+    } else {
+        sign_row(p.row(v), n, phi.all_thresholds(), row);
     }
+    if (!row.finite) throw NotFinite{slice.level};
+    out.displacement = 0;
+    const Word* undecided = row.undecided;
+    for (std::size_t k = 0; k < phi.thresholds(); ++k, undecided += phi.words())
+        if (std::any_of(undecided, undecided + phi.words(), [](Word w) { return w != 0; }))
+            settle_signs(partitions, slice, v, k, out);
     out.displacement = up(out.displacement);
 }
 
+// What the filter leaves: `zero` holds the questions and becomes their answer.
+void Predicates::settle_signs(const Partitions& partitions, const Slice& slice, std::size_t v,
+                              std::size_t k, SignRow& out) {
+    const Partition& p = partitions[slice.level];
+    const Level& level = network_.level(slice.level);
+    const Activation& phi = level.activation;
+    Word *positive = out.positive + k * phi.words(), *zero = out.zero + k * phi.words();
+    gather_pattern(partitions, slice.level, std::min(v, slice.last - 1), pattern_);
+    for (std::size_t w = 0; w < phi.words(); ++w) {
+        const Word questions = zero[w];
+        positive[w] &= ~questions;
+        zero[w] = 0;
+        for_each_bit(questions, w * 64, [&](std::size_t q) {
+            const double scale = level.map.row_norms()[q] * p.norm[v], z = p.row(v)[q];
+            const int sign = sign_at(p.vertices[v], slice.level, q, k, scale);
+            if (sign > 0) set_bit(positive, q);
+            if (sign == 0) set_bit(zero, q);
+            out.displacement += 2 * phi.lipschitz() *
+                                (std::abs(z - phi.threshold(k)) + 2 * unit_roundoff * std::abs(z));
+        });
+    }
+}
+
 int Predicates::sign_at(const Vertex& vertex, std::size_t level, std::size_t neuron,
-                        std::size_t threshold) {
-    return settle<int>(certificate_.signs, [&](auto& line) {
+                        std::size_t threshold, double scale) {
+    return settle(certificate_.signs, [&](auto& line) {
         line.set_pattern(pattern_);
-        const auto f = line.margin(level, neuron, threshold);
-        if (vertex.level == Vertex::given) return certain_sign(line.at(f, vertex.t));
-        return sign_at_root(f, line.margin(static_cast<std::size_t>(vertex.level),
-                                           static_cast<std::size_t>(vertex.neuron),
-                                           static_cast<std::size_t>(vertex.threshold)));
+        const auto f = line.margin(level, neuron, threshold), g = vanishing_at(line, vertex);
+        return with_gap(sign_at_root(f, g),
+                        [&] { return std::scalbn(size_at_root(f, g), line.unit(level)) / scale; });
     });
+}
+
+bool Predicates::surely_before(double latest, double earliest, double gap) {
+    if (!(latest < earliest)) return false;
+    ++certificate_.orders.asked;
+    certificate_.orders.note_gap(gap);
+    return true;
 }
 
 int Predicates::order(const Partitions& partitions, std::size_t level, std::size_t cell,
                       const Event& a, const Event& b) {
     if (&a == &b) return 0;
+    if (!certify_) return a.t < b.t ? -1 : a.t > b.t;
+    if (surely_before(a.latest(), b.earliest(), b.t - a.t)) return -1;
+    if (surely_before(b.latest(), a.earliest(), a.t - b.t)) return 1;
     ++certificate_.orders.asked;
-    if (surely_before(a.latest(), b.earliest())) return -1;
-    if (surely_before(b.latest(), a.earliest())) return 1;
+    if (proportional(network_.level(level), a, b)) {
+        ++certificate_.orders.proportional;
+        return 0;
+    }
     gather_pattern(partitions, level, cell, pattern_);
-    return settle<int>(certificate_.orders, [&](auto& line) {
+    return settle(certificate_.orders, [&](auto& line) {
         line.set_pattern(pattern_);
-        const auto margin = [&](const Event& e) {
-            return line.margin(level, static_cast<std::size_t>(e.neuron),
-                               static_cast<std::size_t>(e.threshold));
-        };
-        return compare_roots(margin(a), margin(b));
+        const auto f = margin(line, level, a), g = margin(line, level, b);
+        return with_gap(compare_roots(f, g), [&] { return root_distance(f, g); });
     });
 }
 
@@ -147,20 +238,23 @@ bool Predicates::dead_between(const Pattern& left, const Pattern& right) const {
     return false;
 }
 
-bool Predicates::slope_changes(const Pattern& left, const Pattern& right) {
+bool Predicates::slope_changes(const Slopes& a, const Slopes& b, const Pattern& left,
+                               const Pattern& right) {
     ++certificate_.slopes.asked;
+    if (const double gap = sure_gap(a, b); gap > 0) {
+        certificate_.slopes.note_gap(gap);
+        return true;
+    }
     if (dead_between(left, right)) return false;
-    return settle<bool>(certificate_.slopes,
-                        [&](auto& line) { return slopes_differ(line, network_, left, right); });
+    return settle(certificate_.slopes,
+                  [&](auto& line) { return slopes_differ(line, network_, left, right); });
 }
 
 double Predicates::position(const Pattern& pattern, const Vertex& vertex) {
     ++certificate_.positions.asked;
-    return settle<double>(certificate_.positions, [&](auto& line) {
+    return settle(certificate_.positions, [&](auto& line) {
         line.set_pattern(pattern);
-        return nearest_root(line.margin(static_cast<std::size_t>(vertex.level),
-                                        static_cast<std::size_t>(vertex.neuron),
-                                        static_cast<std::size_t>(vertex.threshold)));
+        return with_gap(nearest_root(vanishing_at(line, vertex)), [] { return 0.0; });
     });
 }
 
@@ -183,12 +277,6 @@ bool Slopes::measure(const DenseMap& readout, const Partition& cells, std::size_
             error[i] = std::numeric_limits<double>::infinity();
     }
     return finite == 0;
-}
-
-bool surely_differ(const Slopes& a, const Slopes& b) {
-    for (std::size_t i = 0; i < a.value.size(); ++i)
-        if (std::abs(a.value[i] - b.value[i]) > up(a.error[i] + b.error[i])) return true;
-    return false;
 }
 
 }  // namespace pyexpr

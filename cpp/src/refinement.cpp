@@ -33,23 +33,23 @@ Pair as<Pair>(const Pair& x) {
 }  // namespace
 
 void Refinement::prepare(const Network& network, const Partition& from, const Slice& slice,
-                         const Events& events, const std::vector<std::uint32_t>& live, Rows rows,
-                         double growth, Scratch& scratch) {
+                         const Events& events, const std::vector<std::uint32_t>& live,
+                         const Wanted& wanted, Scratch& scratch) {
     level_ = &network.level(slice.level);
     next_ = &network.map(slice.level + 1);
     from_ = &from;
     events_ = &events;
     slice_ = slice;
-    rows_wanted_ = rows;
-    growth_ = growth;
-    if (rows == Rows::none) return;
+    wanted_ = wanted;
+    if (wanted.rows == Rows::none) return;
     find_active();
     fold_constants();
-    if (rows == Rows::extended)
+    if (wanted.rows == Rows::extended)
         multiply_extended();
     else
         multiply(scratch);
-    bound_gains(live);
+    base_.assign(slice.cells() + 1, 0.0);
+    if (wanted.bounds) bound_gains(live);
 }
 
 // A neuron is constant on the slice if all pieces it visits there are flat.
@@ -94,7 +94,7 @@ void Refinement::fold_constants() {
         axpy_extended(value, phi.offset_low(phi.piece(events_->left.data(), q), q),
                       next_->column(q), constant_.data(), constant_low_.data(), next_->outputs());
     }
-    if (rows_wanted_ == Rows::plain && squares > 0)
+    if (wanted_.rows == Rows::plain && squares > 0)
         add(constant_low_.data(), constant_.data(), next_->outputs());
     constant_norm_ = up(std::sqrt(squares) + underflow);
 }
@@ -117,7 +117,7 @@ void Refinement::multiply(Scratch& scratch) {
     for (std::size_t v = 0; v < vertices; ++v) {
         double* h = &scratch.hidden[v * k];
         activate(from_->row(slice_.first + v), h);
-        const double size = norm_bound(h, k);
+        const double size = wanted_.bounds ? norm_bound(h, k) : 0;
         norm_[v] = up(size + constant_norm_ + 1);
         // The products in any order, the constant (compensated) and its addition.
         rho_[v] = up(gamma(k) * size + 4 * unit_roundoff * norm_[v]);
@@ -192,16 +192,15 @@ void Refinement::bound_gains(const std::vector<std::uint32_t>& live) {
     double norm = frobenius;
     if (largest_eps > 0) {
         norm = std::min(norm, map.spectral_norm());
-        if (largest_eps * growth_ > good_enough * largest_norm)
+        if (largest_eps * wanted_.growth > good_enough * largest_norm)
             norm = std::min(norm, block_norm(live));
     }
     const double lipschitz = phi.lipschitz();
     speed_ = up(lipschitz * (norm * from_->speed + underflow));
-    base_.resize(slice_.cells() + 1);
     for (std::size_t v = 0; v < base_.size(); ++v) {
         const std::size_t at = slice_.first + v;
         // Plain rows are made from the high parts alone.
-        const bool extended = rows_wanted_ == Rows::extended;
+        const bool extended = wanted_.rows == Rows::extended;
         const double rho = extended ? from_->rho[at] : from_->high_rho(at);
         double base = lipschitz * (norm * from_->eps[at] + frobenius * rho + underflow);
         if (extended || !phi.evaluates_exactly()) {
@@ -216,17 +215,17 @@ void Refinement::bound_gains(const std::vector<std::uint32_t>& live) {
 void Refinement::begin(Partition& out, std::size_t cell, std::size_t vertices) {
     out.clear();
     spread_.clear();
-    out.width = rows_wanted_ == Rows::none ? 0 : next_->outputs();
+    out.width = wanted_.rows == Rows::none ? 0 : next_->outputs();
     out.letter_words = level_->activation.thresholds() * level_->activation.words();
     out.speed = speed_;
     out.rows.reserve(vertices * out.width);
-    if (rows_wanted_ == Rows::extended) out.lows.reserve(vertices * out.width);
+    if (wanted_.rows == Rows::extended) out.lows.reserve(vertices * out.width);
     add_old_vertex(out, cell);
 }
 
 void Refinement::add_old_vertex(Partition& out, std::size_t vertex) {
     out.vertices.push_back(from_->vertices[slice_.first + vertex]);
-    if (rows_wanted_ == Rows::none) return;
+    if (wanted_.rows == Rows::none) return;
     spread_.push_back(events_->displacement[vertex]);
     out.eps.push_back(up(base_[vertex] + spread_.back()));
     out.rho.push_back(rho_[vertex]);
@@ -234,7 +233,7 @@ void Refinement::add_old_vertex(Partition& out, std::size_t vertex) {
     const std::size_t last = out.vertices.size() - 1, width = out.width;
     out.rows.resize((last + 1) * width);
     std::copy_n(&rows_[vertex * width], width, out.row(last));
-    if (rows_wanted_ == Rows::plain) return;
+    if (wanted_.rows == Rows::plain) return;
     out.lows.resize((last + 1) * width);
     std::copy_n(&lows_[vertex * width], width, out.low_row(last));
 }
@@ -245,14 +244,14 @@ void Refinement::append(Partition& out, std::size_t cell) {
     const std::size_t begin = events_->first_point[cell], end = events_->first_point[cell + 1];
     for (std::size_t i = begin; i < end; ++i) {
         out.vertices.push_back(events_->points[i].vertex);
-        if (rows_wanted_ == Rows::none) continue;
+        if (wanted_.rows == Rows::none) continue;
         spread_.push_back(events_->points[i].displacement);
         out.eps.push_back(0);
         out.rho.push_back(0);
         out.norm.push_back(0);
     }
     add_old_vertex(out, cell + 1);
-    if (rows_wanted_ != Rows::none) interpolate(out, cell, first, begin, end);
+    if (wanted_.rows != Rows::none) interpolate(out, cell, first, begin, end);
 }
 
 void Refinement::add_letters(Partition& out, std::size_t cell) {
@@ -342,12 +341,14 @@ Refinement::Kinks Refinement::add_kinks(Partition& out, std::size_t cell,
     double squares = 0, size_squares = 0;
     for (const Event& e : events) {
         const double* column = next_->column(static_cast<std::size_t>(e.neuron));
-        const double kink = this->kink<double>(cell, e, span), size = event_size(cell, e);
+        const double kink = this->kink<double>(cell, e, span);
         if (&e == events.data())
             lerp_axpy(out.row(at.first), out.row(at.last), span.s.high, kink, column,
                       out.row(at.middle), out.width);
         else
             axpy(kink, column, out.row(at.middle), out.width);
+        if (!wanted_.bounds) continue;
+        const double size = event_size(cell, e);
         squares += kink * kink;
         size_squares += size * size;
     }

@@ -72,11 +72,7 @@ void CountPieces::cell(const Partition& cells, std::size_t cell) {
 }
 
 void CountPieces::boundary(const Boundary& boundary, Predicates& predicates) {
-    bool bends = surely_differ(before_, here_);
-    if (bends)
-        predicates.count_filtered_slope();
-    else
-        bends = predicates.slope_changes(boundary.left, boundary.right);
+    const bool bends = predicates.slope_changes(before_, here_, boundary.left, boundary.right);
     count += bends;
     merged_or_not(boundary, bends, predicates);
 }

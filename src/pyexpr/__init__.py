@@ -13,6 +13,7 @@ from pyexpr.activations import (
     ReLU,
     ReLU6,
 )
+from pyexpr.certificate import Certificate, Count, Counts, Decisions
 from pyexpr.counting import count_patterns, count_regions, count_transitions
 from pyexpr.io import load
 from pyexpr.io.npz import save
@@ -23,7 +24,11 @@ __version__ = version("pyexpr-regions")
 
 __all__ = [
     "Abs",
+    "Certificate",
     "Clip",
+    "Count",
+    "Counts",
+    "Decisions",
     "HardSigmoid",
     "HardTanh",
     "Layer",

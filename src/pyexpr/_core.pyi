@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _Floats = NDArray[np.float64]
+_Certificate = tuple[tuple[int, int, int, int, float], ...]
 
 class Network:
     def __init__(
@@ -23,8 +24,25 @@ class Trace:
     def first_pattern(self) -> NDArray[np.int8]: ...
     @property
     def transitions(self) -> NDArray[np.void]: ...
+    @property
+    def certificate(self) -> _Certificate: ...
 
-def count_activation_regions(network: Network, x0: _Floats, x1: _Floats) -> int: ...
-def count_linear_regions(network: Network, x0: _Floats, x1: _Floats) -> int: ...
-def count_transitions(network: Network, x0: _Floats, x1: _Floats) -> NDArray[np.int64]: ...
+def count_activation_regions(
+    network: Network, x0: _Floats, x1: _Floats, certify: bool = True
+) -> tuple[int, _Certificate]: ...
+def count_linear_regions(
+    network: Network, x0: _Floats, x1: _Floats
+) -> tuple[int, _Certificate]: ...
+def count_transitions(
+    network: Network, x0: _Floats, x1: _Floats
+) -> tuple[NDArray[np.int64], _Certificate]: ...
 def trace(network: Network, x0: _Floats, x1: _Floats) -> Trace: ...
+def exact_breakpoint(
+    network: Network,
+    x0: _Floats,
+    x1: _Floats,
+    pieces: NDArray[np.int8],
+    level: int,
+    neuron: int,
+    threshold: int,
+) -> tuple[int, int]: ...

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from pyexpr import _core
 from pyexpr._arrays import end_points
+from pyexpr.certificate import Count, Counts, from_rows
 from pyexpr.network import NetworkLike, as_network
 
 
@@ -19,7 +20,7 @@ def count_regions(
     x1: npt.ArrayLike,
     *,
     kind: Literal["linear", "activation"] = "linear",
-) -> int:
+) -> Count:
     """The number of regions on the segment.
 
     Parameters
@@ -31,6 +32,11 @@ def count_regions(
     kind
         "linear": maximal intervals on which the network's output is affine. "activation": maximal
         intervals on which no neuron changes its letter, apart from isolated points.
+
+    Returns
+    -------
+    Count
+        An int; its `certificate` says how it was proved.
 
     Raises
     ------
@@ -45,12 +51,13 @@ def count_regions(
         raise ValueError(f'kind is {kind!r}; it must be "linear" or "activation"')
     network = as_network(net)
     segment = end_points(x0, x1, *network.input_shape)
-    if kind == "linear":
-        return _core.count_linear_regions(network._core, *segment)
-    return _core.count_activation_regions(network._core, *segment)
+    linear = kind == "linear"
+    count = _core.count_linear_regions if linear else _core.count_activation_regions
+    regions, decisions = count(network._core, *segment)
+    return Count(regions, from_rows(decisions))
 
 
-def count_patterns(net: NetworkLike, x0: npt.ArrayLike, x1: npt.ArrayLike) -> int:
+def count_patterns(net: NetworkLike, x0: npt.ArrayLike, x1: npt.ArrayLike) -> Count:
     """The number of distinct activation patterns on the segment.
 
     A pattern's points form a convex set, so on a line no pattern comes back, and this is the
@@ -62,18 +69,18 @@ def count_patterns(net: NetworkLike, x0: npt.ArrayLike, x1: npt.ArrayLike) -> in
 @overload
 def count_transitions(
     net: NetworkLike, x0: npt.ArrayLike, x1: npt.ArrayLike, *, per: Literal["total"] = "total"
-) -> int: ...
+) -> Count: ...
 @overload
 def count_transitions(
     net: NetworkLike, x0: npt.ArrayLike, x1: npt.ArrayLike, *, per: Literal["layer", "neuron"]
-) -> npt.NDArray[np.int64]: ...
+) -> Counts: ...
 def count_transitions(
     net: NetworkLike,
     x0: npt.ArrayLike,
     x1: npt.ArrayLike,
     *,
     per: Literal["total", "layer", "neuron"] = "total",
-) -> int | npt.NDArray[np.int64]:
+) -> Count | Counts:
     """How often neurons change their letter on the segment.
 
     Parameters
@@ -85,7 +92,8 @@ def count_transitions(
 
     Returns
     -------
-    int, or int64 [hidden layers], or int64 [neurons], layer by layer
+    Count (an int), or Counts: int64 [hidden layers], or [neurons], layer by layer
+        Their `certificate` says how they were proved.
 
     Raises
     ------
@@ -95,10 +103,13 @@ def count_transitions(
     if per not in ("total", "layer", "neuron"):
         raise ValueError(f'per is {per!r}; it must be "total", "layer" or "neuron"')
     network = as_network(net)
-    counts = _core.count_transitions(network._core, *end_points(x0, x1, *network.input_shape))
+    segment = end_points(x0, x1, *network.input_shape)
+    counts, decisions = _core.count_transitions(network._core, *segment)
+    certificate = from_rows(decisions)
     if per == "neuron":
-        return counts
+        return Counts(counts, certificate)
     if per == "total":
-        return int(counts.sum())
+        return Count(int(counts.sum()), certificate)
     edges = accumulate(network.neurons_per_layer, initial=0)
-    return np.array([counts[a:b].sum() for a, b in pairwise(edges)], dtype=np.int64)
+    sums = np.array([counts[a:b].sum() for a, b in pairwise(edges)], dtype=np.int64)
+    return Counts(sums, certificate)

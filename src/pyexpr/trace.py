@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from fractions import Fraction
 from functools import cached_property
 from itertools import accumulate
 from typing import Any
@@ -15,6 +16,7 @@ import numpy.typing as npt
 from pyexpr import _core
 from pyexpr._arrays import FloatArray, end_points, read_only
 from pyexpr.activations import PiecewiseLinear
+from pyexpr.certificate import Certificate, from_rows
 from pyexpr.network import Network, NetworkLike, as_network
 
 Letters = npt.NDArray[np.int8]
@@ -41,6 +43,8 @@ class Trace:
         Neurons changing letter, ordered by breakpoint, layer and neuron, all counted from 0.
     first_pattern : int8 [n_neurons]
         The letters on the first region.
+    certificate : Certificate
+        How all of this was proved.
     """
 
     network: Network
@@ -49,7 +53,8 @@ class Trace:
     t: FloatArray
     bends: npt.NDArray[np.bool_]
     transitions: npt.NDArray[np.void]
-    first_pattern: Letters = field(repr=False)
+    first_pattern: Letters
+    certificate: Certificate
 
     @property
     def n_regions(self) -> int:
@@ -66,6 +71,27 @@ class Trace:
         """0, the breakpoints, 1: float64 [B + 2]."""
         return read_only(np.concatenate([[0.0], self.t, [1.0]]))
 
+    def t_exact(self, i: int) -> Fraction:
+        """Breakpoint i exactly.
+
+        Raises
+        ------
+        IndexError
+            There is no breakpoint i; as in a list, -1 is the last.
+        """
+        breakpoint = _index(i, len(self.t), "breakpoint")
+        # The first neuron to switch is in the lowest layer, whose pre-activations are affine
+        # across the breakpoint, so that its own vanishes there and nowhere else.
+        first = np.searchsorted(self.transitions["breakpoint"], breakpoint)
+        layer, neuron, before, after = self.transitions[first].item()[1:]
+        first_letters = _first_letters(self.network)
+        pieces = self.pattern(breakpoint) - np.repeat(first_letters, self.network.neurons_per_layer)
+        threshold = min(before, after) - first_letters[layer]
+        ratio = _core.exact_breakpoint(
+            self.network._core, self.x0, self.x1, pieces, layer, neuron, threshold
+        )
+        return Fraction(*ratio)
+
     def pattern(self, i: int) -> Letters:
         """The letters of all neurons on region i: int8 [n_neurons].
 
@@ -74,7 +100,7 @@ class Trace:
         IndexError
             There is no region i; as in a list, -1 is the last.
         """
-        return self._patterns(self._region(i), 1).reshape(-1)
+        return self._patterns(_index(i, self.n_regions, "region"), 1).reshape(-1)
 
     def patterns(self) -> Letters:
         """The letters on every region: int8 [B + 1, n_neurons], made at every call."""
@@ -139,12 +165,6 @@ class Trace:
         lines = [f"{name:<{width}}  {count:>12,}" for name, count in counts.items()]
         return "\n".join([f"trace of {self.network!r}", *lines])
 
-    def _region(self, i: int) -> int:
-        region = operator.index(i)
-        if not -self.n_regions <= region < self.n_regions:
-            raise IndexError(f"region {region} is not among the {self.n_regions} of this trace")
-        return region % self.n_regions
-
     def _patterns(self, start: int, count: int) -> Letters:
         """The letters on `count` regions: the first one's, then what every transition changes."""
         begin, end = np.searchsorted(self.transitions["breakpoint"], [start, start + count - 1])
@@ -198,7 +218,7 @@ def trace(net: NetworkLike, x0: npt.ArrayLike, x1: npt.ArrayLike) -> Trace:
     start, end = end_points(x0, x1, *network.input_shape)
     raw = _core.trace(network._core, start, end)
     transitions = raw.transitions.copy()
-    first_letters = np.array([phi.first_letter for phi in _activations(network)], dtype=np.int8)
+    first_letters = _first_letters(network)
     for name in ("before", "after"):
         transitions[name] += first_letters[transitions["layer"]]
     first_pattern = raw.first_pattern + np.repeat(first_letters, network.neurons_per_layer)
@@ -212,7 +232,20 @@ def trace(net: NetworkLike, x0: npt.ArrayLike, x1: npt.ArrayLike) -> Trace:
         bends=raw.bends,
         transitions=transitions,
         first_pattern=first_pattern,
+        certificate=from_rows(raw.certificate),
     )
+
+
+def _index(i: int, length: int, what: str) -> int:
+    """i as a list of this length would take it."""
+    index = operator.index(i)
+    if not -length <= index < length:
+        raise IndexError(f"{what} {index} is not among the {length} of this trace")
+    return index % length
+
+
+def _first_letters(network: Network) -> Letters:
+    return np.array([phi.first_letter for phi in _activations(network)], dtype=np.int8)
 
 
 def _masked_pass(trace: Trace, letters: Letters) -> tuple[FloatArray, FloatArray]:

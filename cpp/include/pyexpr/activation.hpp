@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <span>
 #include <vector>
 
 #include "pyexpr/bits.hpp"
@@ -22,6 +23,7 @@ public:
     std::size_t words() const { return words_for(width_); }
 
     double threshold(std::size_t k) const { return thresholds_[k]; }
+    std::span<const double> all_thresholds() const { return thresholds_; }
     double value() const { return value_; }
     double slope(std::size_t piece, std::size_t q) const { return slopes_[piece * width_ + q]; }
     double offset(std::size_t piece, std::size_t q) const { return offsets_[piece * width_ + q]; }

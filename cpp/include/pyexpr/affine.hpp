@@ -31,6 +31,16 @@ std::optional<int> compare_roots(const Affine<Number>& f, const Affine<Number>& 
     return sign_at_root(g, f) * certain_sign(g.b);
 }
 
+// About |f(root of g)| and |root of f - root of g|, in units of f's and of t.
+template <class Number>
+double size_at_root(const Affine<Number>& f, const Affine<Number>& g) {
+    return magnitude_of_quotient(f.a * g.b - f.b * g.a, g.b);
+}
+template <class Number>
+double root_distance(const Affine<Number>& f, const Affine<Number>& g) {
+    return magnitude_of_quotient(f.a * g.b - f.b * g.a, f.b * g.b);
+}
+
 // The float nearest to f's root, where its slope is not zero.
 std::optional<double> nearest_root(const Affine<Ball>& f);
 std::optional<double> nearest_root(const Affine<Integer>& f);

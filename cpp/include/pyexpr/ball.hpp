@@ -92,4 +92,9 @@ inline std::optional<int> certain_sign(const Ball& x) {
     return std::nullopt;
 }
 
+// About |x / y|.
+inline double magnitude_of_quotient(const Ball& x, const Ball& y) {
+    return std::abs(x.high / y.high);
+}
+
 }  // namespace pyexpr

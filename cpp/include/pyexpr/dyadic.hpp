@@ -14,6 +14,9 @@ using Integer = boost::multiprecision::number<boost::multiprecision::cpp_int_bac
 
 inline std::optional<int> certain_sign(const Integer& x) { return x.sign(); }
 
+// About |x / y|.
+double magnitude_of_quotient(const Integer& x, const Integer& y);
+
 // value = mantissa 2^exponent with an odd (or zero) mantissa of at most 53 bits.
 struct Float {
     explicit Float(double value);

@@ -24,6 +24,7 @@ namespace pyexpr {
 struct Options {
     std::size_t chunk = 128;             // cells handed to a level at a time
     std::function<void()> poll = [] {};  // called often; may throw to stop
+    bool certify = true;                 // false to measure what the proof of a count costs
 };
 
 // The engine's memory, which one run after another can use.

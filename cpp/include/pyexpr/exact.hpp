@@ -32,8 +32,10 @@ public:
     const Affine<Integer>& pre_activation(std::size_t level, std::size_t neuron);
     // Pre-activation minus threshold.
     Affine<Integer> margin(std::size_t level, std::size_t neuron, std::size_t threshold);
-    // f(t) up to a positive factor.
-    static Integer at(const Affine<Integer>& f, double t);
+    // A positive multiple of t - root.
+    static Affine<Integer> vanishing_at(double root);
+    // Pre-activations of a level are in units of two to this power.
+    int unit(std::size_t level) const { return pre_exponent_[level]; }
 
 private:
     struct Hidden {

@@ -26,8 +26,9 @@ public:
     Affine<Ball> pre_activation(std::size_t level, std::size_t neuron);
     // Pre-activation minus threshold.
     Affine<Ball> margin(std::size_t level, std::size_t neuron, std::size_t threshold);
-    // f(t)
-    static Ball at(const Affine<Ball>& f, double t) { return f.a + f.b * Ball(t); }
+    // t - root
+    static Affine<Ball> vanishing_at(double root) { return {Ball(-root), Ball(1.0)}; }
+    static int unit(std::size_t) { return 0; }
 
 private:
     // One coefficient of many affine functions: value + low, |error|_2 <= eps.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <span>
 
 #include "pyexpr/ball.hpp"
 #include "pyexpr/bits.hpp"
@@ -35,11 +36,23 @@ void add(const double* x, double* y, std::size_t n);
 void axpy_extended(double c_high, double c_low, const double* x, double* high, double* low,
                    std::size_t n);
 
-// The sign of z - threshold where |z - threshold| exceeds its bound
-// scale absolute + |other - z| relative (+ underflow), neuron by neuron: a bit in `positive` where
-// it is proved positive, in `undecided` where nothing is proved. False if z is not finite.
-bool filter_row(const double* z, const double* other, const double* scale, std::size_t n,
-                double threshold, double absolute, double relative, Word* positive,
-                Word* undecided);
+// |z - threshold| decides where it exceeds scale absolute + |other - z| relative (+ underflow).
+struct Margin {
+    double absolute, relative;
+};
+
+// What the filter says of a row of n neurons, threshold by threshold ([thresholds, words] bits):
+// `positive` where z - threshold is proved positive, `undecided` where nothing is proved.
+struct FilteredRow {
+    Word *positive, *undecided;
+    double gap;  // becomes the smallest decided |z - threshold| / scale if that is smaller
+    bool finite = true;  // false if a z is not
+};
+
+void filter_row(const double* z, const double* other, const double* scale, std::size_t n,
+                std::span<const double> thresholds, const Margin& margin, FilteredRow& out);
+
+// The signs of z - threshold as they come: what the filter costs is measured against this.
+void sign_row(const double* z, std::size_t n, std::span<const double> thresholds, FilteredRow& out);
 
 }  // namespace pyexpr

@@ -11,6 +11,7 @@
 #include <optional>
 #include <vector>
 
+#include "pyexpr/certificate.hpp"
 #include "pyexpr/exact.hpp"
 #include "pyexpr/extended.hpp"
 #include "pyexpr/network.hpp"
@@ -30,15 +31,6 @@ struct Event {
     double latest() const { return t + tau; }
 };
 
-// How many decisions of a kind were taken, and how many of them by each tier after the filter.
-struct Tally {
-    std::int64_t asked = 0, extended = 0, exact = 0;
-};
-
-struct Certificate {
-    Tally signs, orders, slopes, positions;
-};
-
 // The cells first .. last - 1 of partitions[level], with their vertices first .. last.
 struct Slice {
     std::size_t level, first, last;
@@ -52,45 +44,6 @@ struct SignRow {
     double displacement;  // what the undecided neurons add to the vertex's eps
 };
 
-class Predicates {
-public:
-    Predicates(const Network& network, const Line& line);
-
-    // 1. Throws NotFinite if a pre-activation overflowed.
-    void signs(const Partitions& partitions, const Slice& slice, std::size_t vertex, SignRow& out);
-    // 2. -1, 0, 1; both events in `cell` of partitions[level].
-    int order(const Partitions& partitions, std::size_t level, std::size_t cell, const Event& a,
-              const Event& b);
-    // Whether the bounds alone prove an order: what ends at `latest` and what begins at `earliest`.
-    static bool surely_before(double latest, double earliest) { return latest < earliest; }
-    // 3. `left` and `right` are the patterns of neighbouring cells; asked after the slopes'
-    // float bounds, see Slopes.
-    bool slope_changes(const Pattern& left, const Pattern& right);
-    // The float nearest to a breakpoint (ties to even), given the pattern of a neighbouring cell.
-    double position(const Pattern& pattern, const Vertex& vertex);
-    void count_filtered_slope() { ++certificate_.slopes.asked; }
-    void count_filtered_order() { ++certificate_.orders.asked; }
-
-    const Certificate& certificate() const { return certificate_; }
-    // Called before every decision that the filter leaves; may throw to stop.
-    std::function<void()> poll = [] {};
-
-private:
-    // The answer of the first tier after the filter that is certain.
-    template <class Answer, class Ask>
-    Answer settle(Tally& tally, Ask&& ask);
-    // On pattern_, the vertex's neighbouring cell.
-    int sign_at(const Vertex& vertex, std::size_t level, std::size_t neuron, std::size_t threshold);
-    bool dead_between(const Pattern& left, const Pattern& right) const;
-
-    const Network& network_;
-    const Line& line_;
-    std::optional<ExtendedLine> extended_;  // both made when first needed
-    std::optional<ExactLine> exact_;
-    Pattern pattern_;
-    Certificate certificate_;
-};
-
 // f's slope on a cell with its error, output by output, from the values at the cell's ends.
 struct Slopes {
     std::vector<double> value, error;
@@ -99,8 +52,47 @@ struct Slopes {
     bool measure(const DenseMap& readout, const Partition& cells, std::size_t cell);
 };
 
-// Whether the bounds prove that the slopes differ.
-bool surely_differ(const Slopes& a, const Slopes& b);
+class Predicates {
+public:
+    // Without `certify` the float64 values are believed, as other programs do.
+    Predicates(const Network& network, const Line& line, bool certify = true);
+
+    // 1. Throws NotFinite if a pre-activation overflowed.
+    void signs(const Partitions& partitions, const Slice& slice, std::size_t vertex, SignRow& out);
+    // 2. -1, 0, 1; both events in `cell` of partitions[level].
+    int order(const Partitions& partitions, std::size_t level, std::size_t cell, const Event& a,
+              const Event& b);
+    // Whether the bounds alone prove that a lies before everything that begins at `earliest`;
+    // what does, does so by about `gap`.
+    bool surely_before(double latest, double earliest, double gap);
+    // 3. `left` and `right` are the patterns of neighbouring cells, a and b their slopes.
+    bool slope_changes(const Slopes& a, const Slopes& b, const Pattern& left, const Pattern& right);
+    // The float nearest to a breakpoint (ties to even), given the pattern of a neighbouring cell.
+    double position(const Pattern& pattern, const Vertex& vertex);
+
+    const Certificate& certificate() const { return certificate_; }
+    // Called before every decision that the filter leaves; may throw to stop.
+    std::function<void()> poll = [] {};
+
+private:
+    void settle_signs(const Partitions& partitions, const Slice& slice, std::size_t vertex,
+                      std::size_t threshold, SignRow& out);
+    // The answer of the first tier after the filter that is certain.
+    template <class Ask>
+    auto settle(Tally& tally, Ask&& ask);
+    // On pattern_, the vertex's neighbouring cell; `scale` is what its gap is relative to.
+    int sign_at(const Vertex& vertex, std::size_t level, std::size_t neuron, std::size_t threshold,
+                double scale);
+    bool dead_between(const Pattern& left, const Pattern& right) const;
+
+    const Network& network_;
+    const Line& line_;
+    const bool certify_;
+    std::optional<ExtendedLine> extended_;  // both made when first needed
+    std::optional<ExactLine> exact_;
+    Pattern pattern_;
+    Certificate certificate_;
+};
 
 // Raised where float64 overflows: the values are too large to locate a breakpoint.
 struct NotFinite {

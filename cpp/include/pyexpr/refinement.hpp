@@ -24,13 +24,19 @@ struct Scratch {
 // What is made of the next level's pre-activations.
 enum class Rows { none, plain, extended };
 
+struct Wanted {
+    Rows rows;
+    bool bounds;    // whether their errors are bounded
+    double growth;  // of an error in the level's inputs up to the last level
+};
+
 class Refinement {
 public:
     // Multiplies the old vertices; `live` are the neurons of the level before that were active in
     // the slice's own refinement. With Rows::none only vertices and letters are made.
     void prepare(const Network& network, const Partition& from, const Slice& slice,
-                 const Events& events, const std::vector<std::uint32_t>& live, Rows rows,
-                 double growth, Scratch& scratch);
+                 const Events& events, const std::vector<std::uint32_t>& live, const Wanted& wanted,
+                 Scratch& scratch);
 
     // Starts `out` with the left end of a cell, given by its number in the slice.
     // `vertices`: how many to make room for.
@@ -86,7 +92,7 @@ private:
     const Partition* from_ = nullptr;
     const Events* events_ = nullptr;
     Slice slice_{};
-    Rows rows_wanted_ = Rows::none;
+    Wanted wanted_{};
 
     std::vector<std::uint32_t> active_;
     std::vector<double> active_norms_;             // [active]: their row norms
@@ -95,7 +101,7 @@ private:
     double constant_norm_ = 0;  // >= |inactive outputs|_2
     Buffer rows_, lows_;  // [vertices, width]; lows for extended rows
     std::vector<double> base_, rho_, norm_;  // [vertices]
-    double speed_ = 0, growth_ = 0;
+    double speed_ = 0;
     std::vector<double> spread_;  // [out's vertices]: eps beyond the cell's base
     std::vector<double> low_;     // [width]: low parts of a row
 };

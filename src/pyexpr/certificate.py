@@ -1,0 +1,118 @@
+"""What a result rests on: the decisions taken, and which tier of arithmetic proved them."""
+
+from __future__ import annotations
+
+from math import inf
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+
+class Decisions(NamedTuple):
+    """Decisions of one kind.
+
+    Attributes
+    ----------
+    asked : int
+        All of them. `proportional`, `extended` and `exact` say how many of them were left to a
+        tier after float64 with a proved error bound: to comparing two neurons' weights, to
+        double-double arithmetic with a proved bound, to exact integers.
+    smallest_gap : float
+        How close the closest decision that is no tie was to one (inf if there was none), as the
+        tier that decided computed it. Of a sign, |z - threshold| relative to |(w, b)| |(h, 1)|, the
+        norms of the neuron's weights and inputs; of an order, the distance of the breakpoints in t;
+        of slopes, their difference relative to the larger.
+    """
+
+    asked: int
+    proportional: int
+    extended: int
+    exact: int
+    smallest_gap: float
+
+    @property
+    def filtered(self) -> int:
+        """How many of them float64 settled, with its error bound."""
+        return self.asked - self.proportional - self.extended - self.exact
+
+
+class Certificate(NamedTuple):
+    """All decisions behind a result: see docs/proof.md.
+
+    Attributes
+    ----------
+    signs : Decisions
+        On which side of a threshold a neuron is at a vertex.
+    orders : Decisions
+        Which of two breakpoints comes first, or that they are equal.
+    slopes : Decisions
+        Whether the network's output changes its slope at a breakpoint.
+    positions : Decisions
+        Which float64 is nearest to a breakpoint; these have no gap.
+    """
+
+    signs: Decisions
+    orders: Decisions
+    slopes: Decisions
+    positions: Decisions
+
+    @property
+    def total(self) -> Decisions:
+        """Decisions of every kind, and the smallest of their gaps."""
+        return Decisions(
+            sum(kind.asked for kind in self),
+            sum(kind.proportional for kind in self),
+            sum(kind.extended for kind in self),
+            sum(kind.exact for kind in self),
+            min(kind.smallest_gap for kind in self),
+        )
+
+    def __str__(self) -> str:
+        header = ("decisions", "asked", "float64", "weights", "double-double", "integers", "gap")
+        named = [*zip(self._fields, self, strict=True), ("total", self.total)]
+        rows = [header, *((name, *_cells(decisions)) for name, decisions in named)]
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        return "\n".join(
+            "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])])
+            for row in rows
+        )
+
+
+class Count(int):
+    """An int that carries the `certificate` of its proof."""
+
+    certificate: Certificate
+
+    def __new__(cls, value: int, certificate: Certificate) -> Count:
+        self = super().__new__(cls, value)
+        self.certificate = certificate
+        return self
+
+    def __getnewargs__(self) -> tuple[int, Certificate]:  # type: ignore[override]
+        return int(self), self.certificate
+
+
+class Counts(np.ndarray[Any, np.dtype[np.int64]]):
+    """An int64 array that carries the `certificate` of its proof.
+
+    Arrays computed from it have none.
+    """
+
+    certificate: Certificate | None = None
+
+    def __new__(cls, counts: npt.NDArray[np.int64], certificate: Certificate) -> Counts:
+        self = counts.view(cls)
+        self.certificate = certificate
+        return self
+
+
+def from_rows(rows: Any) -> Certificate:
+    """From (asked, proportional, extended, exact, smallest_gap) of each kind."""
+    return Certificate(*(Decisions(*row) for row in rows))
+
+
+def _cells(decisions: Decisions) -> list[str]:
+    asked, *later, gap = decisions
+    numbers = [asked, decisions.filtered, *later]
+    return [*(f"{number:,}" for number in numbers), "-" if gap == inf else f"{gap:.1e}"]
