@@ -114,12 +114,13 @@ Run count(const pyexpr::Network& network, const pyexpr::Line& line, bool certify
     return {sink.count, elapsed.count(), engine.gemm_flops(), engine.certificate()};
 }
 
-// [decisions, of them by proportional weights, double-double and exact arithmetic, smallest gap]
+// [decisions; of them by proportional weights, the adjoint, double-double, integers; smallest gap]
 std::string text(const pyexpr::Tally& tally) {
     char gap[32];
     std::snprintf(gap, sizeof gap, std::isfinite(tally.gap) ? "%.3g" : "null", tally.gap);
     return "[" + std::to_string(tally.asked) + ", " + std::to_string(tally.proportional) + ", " +
-           std::to_string(tally.extended) + ", " + std::to_string(tally.exact) + ", " + gap + "]";
+           std::to_string(tally.adjoint) + ", " + std::to_string(tally.extended) + ", " +
+           std::to_string(tally.exact) + ", " + gap + "]";
 }
 
 void print(const Arguments& arguments, const Run& run) {

@@ -74,7 +74,8 @@ def interrupt(network: str, question: str, after: float) -> tuple[list[str], flo
             child.send_signal(signal.SIGINT)
             first = child.stdout.readline()
             taken = monotonic() - start
-            rest = child.communicate(timeout=60)[0]
+            rest = child.stdout.read()  # communicate() would miss what readline() has buffered
+            child.wait()
         finally:
             child.kill()
         assert child.returncode == 0

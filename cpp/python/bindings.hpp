@@ -44,7 +44,7 @@ Certificate run(const Network& network, const Doubles& x0, const Doubles& x1, Si
 // The line between two points [inputs] of Python's.
 Line line(const Network& network, const Doubles& x0, const Doubles& x1);
 
-// For each kind of decision: (asked, proportional, extended, exact, gap).
+// For each kind of decision: (asked, proportional, adjoint, extended, exact, gap).
 py::tuple as_tuple(const Certificate& certificate);
 
 // A read-only array that takes the vector over.

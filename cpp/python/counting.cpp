@@ -45,8 +45,8 @@ Certificate run(const Network& network, const Doubles& x0, const Doubles& x1, Si
 
 py::tuple as_tuple(const Certificate& certificate) {
     const auto row = [](const Tally& tally) {
-        return py::make_tuple(tally.asked, tally.proportional, tally.extended, tally.exact,
-                              tally.gap);
+        return py::make_tuple(tally.asked, tally.proportional, tally.adjoint, tally.extended,
+                              tally.exact, tally.gap);
     };
     return py::make_tuple(row(certificate.signs), row(certificate.orders), row(certificate.slopes),
                           row(certificate.positions));

@@ -14,7 +14,7 @@ const std::vector<std::uint32_t> no_neurons;
 
 // Relative to a row. Plain rows are used where their rounding, grown through the levels behind,
 // stays below it by the maps' norms.
-constexpr double small_error = 0x1p-20;
+constexpr double small_error = 0x1p-16;
 
 }  // namespace
 
@@ -84,6 +84,7 @@ void Engine::start() {
         const double norm = up(norm_bound(x.data(), x.size()) + 1);
         whole.norm.push_back(norm);
         whole.eps.push_back(0);
+        whole.local.push_back(0);
         if (extended_levels_ > 0) {
             normalise(whole.row(v), low.data(), n);
             whole.lows.insert(whole.lows.end(), low.begin(), low.end());

@@ -68,14 +68,22 @@ void Events::locate(const Level& level, const Partition& p, std::size_t cell, st
     const double error_a = norm * p.alpha(cell) + underflow;
     const double error_b = norm * p.alpha(cell + 1) + underflow;
 
-    Event e{from.t, up(length + from.tau + to.tau),    up(std::abs(a)),
-            0,      static_cast<std::int32_t>(neuron), static_cast<std::int32_t>(threshold)};
+    Event e{from.t,
+            up(length + from.tau + to.tau),
+            up(std::abs(a)),
+            0,
+            level.activation.lipschitz() *
+                (std::abs(first.high) + std::abs(second.high) + std::abs(theta)),
+            static_cast<std::int32_t>(neuron),
+            static_cast<std::int32_t>(threshold),
+            false};
     if (length > 0) {
         const bool opposite = (a > 0 && b < 0) || (a < 0 && b > 0);
         const double s = opposite ? a / (a - b) : (std::abs(a) < std::abs(b) ? 0.0 : 1.0);
         e.t = s == 1 ? to.t : std::clamp(from.t + s * length, from.t, to.t);
         e.rate = up(change / length);
         e.miss = up(std::min(std::abs(a), std::abs(b)));
+        e.crosses = opposite;
         if (opposite) e.miss = up(8 * unit_roundoff * change + unit_roundoff * to.t * e.rate);
         // The true breakpoint lies in the true cell; where the slope is sure, close to t.
         const double sure = change * (1 - 0x1p-20) - 2 * (error_a + error_b);
@@ -149,15 +157,21 @@ void Events::add_points(std::size_t begin, std::size_t end, const Partitions& pa
             v.t = latest;
         }
         latest = v.t;
-        // Beside the vertex a neuron of the cluster may be on another side of its threshold than
-        // its value at the float v.t: its piece there differs from phi by the jump in slope times
-        // the distance to the threshold.
-        for (std::size_t j = begin; j < end; ++j) {
-            const Event& e = events[j];
-            points[i].displacement += 2 * lipschitz * (e.miss + e.rate * std::abs(v.t - e.t));
-        }
+        for (std::size_t j = begin; j < end; ++j)
+            points[i].displacement += 2 * lipschitz * mismatch(events[j], j, points[i]);
         points[i].displacement = up(points[i].displacement);
     }
+}
+
+// Beside a vertex, z_computed of an event of the same cluster may be on another side of the
+// threshold than its letter says. Its piece there differs from phi by the jump in slope times the
+// distance to the threshold, for which this is a bound.
+double Events::mismatch(const Event& e, std::size_t index, const Point& point) {
+    const double distance = std::abs(point.vertex.t - e.t);
+    const bool own = point.first_event <= index && index < point.last_event;
+    const bool in_order = index < point.first_event ? e.t < point.vertex.t : e.t > point.vertex.t;
+    if (own || !in_order || !e.crosses) return e.miss + e.rate * distance;
+    return std::max(0.0, e.miss - e.rate * distance * (1 - 0x1p-20));
 }
 
 }  // namespace pyexpr

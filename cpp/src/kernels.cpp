@@ -17,17 +17,6 @@
 namespace pyexpr {
 namespace {
 
-PYEXPR_CLONES double sum_of_squares(const double* x, std::size_t n) {
-    double lane[8] = {};
-    std::size_t i = 0;
-    for (; i + 8 <= n; i += 8)
-        for (std::size_t k = 0; k < 8; ++k) lane[k] += x[i + k] * x[i + k];
-    double sum = 0;
-    for (; i < n; ++i) sum += x[i] * x[i];
-    for (double part : lane) sum += part;
-    return sum;
-}
-
 double bound_at(const double* z, const double* other, const double* scale, const Margin& margin,
                 std::size_t i) {
     return scale[i] * margin.absolute + std::abs(other[i] - z[i]) * margin.relative + underflow;
@@ -48,75 +37,103 @@ void filter_block(const double* z, const double* other, const double* scale, std
         finite += z[i] * 0;
     }
     out.finite = out.finite && finite == 0;
+    out.decided = out.decided && undecided[block] == 0;
 }
 
 #ifdef PYEXPR_AVX2
+// The first `lanes` (at most 4) of p, then zeros.
+__attribute__((target("avx2"), always_inline)) inline __m256d load(const double* p,
+                                                                   std::size_t lanes) {
+    if (lanes >= 4) return _mm256_loadu_pd(p);
+    const __m256i index = _mm256_set_epi64x(3, 2, 1, 0);
+    const __m256i count = _mm256_set1_epi64x(static_cast<long long>(lanes));
+    return _mm256_maskload_pd(p, _mm256_cmpgt_epi64(count, index));
+}
+
 // K thresholds at once. Returns whether a decided neuron may be closer to one of them than
 // out.gap.
 template <std::size_t K>
-__attribute__((target("avx2"))) bool filter_full_blocks(const double* z, const double* other,
-                                                        const double* scale, std::size_t blocks,
-                                                        std::size_t words, const double* thresholds,
+__attribute__((target("avx2,fma"))) bool filter_vectors(const double* z, const double* other,
+                                                        const double* scale, std::size_t n,
+                                                        const double* thresholds,
                                                         const Margin& margin, FilteredRow& out) {
+    const std::size_t words = words_for(n);
     const __m256d absolute = _mm256_set1_pd(margin.absolute);
     const __m256d relative = _mm256_set1_pd(margin.relative);
     const __m256d tiny = _mm256_set1_pd(underflow), sign = _mm256_set1_pd(-0.0);
     const __m256d gap = _mm256_set1_pd(out.gap);
-    __m256d finite = _mm256_setzero_pd(), closer = _mm256_setzero_pd(), threshold[K];
+    __m256d largest = _mm256_setzero_pd(), closer = _mm256_setzero_pd(), threshold[K];
     for (std::size_t k = 0; k < K; ++k) threshold[k] = _mm256_set1_pd(thresholds[k]);
-    for (std::size_t b = 0; b < blocks; ++b) {
-        Word above[K] = {}, decided[K] = {};
-        for (std::size_t i = 0; i < 64; i += 4) {
-            const std::size_t at = 64 * b + i;
-            const __m256d value = _mm256_loadu_pd(z + at), unit = _mm256_loadu_pd(scale + at);
-            const __m256d step = _mm256_sub_pd(_mm256_loadu_pd(other + at), value);
-            const __m256d bound = _mm256_add_pd(_mm256_add_pd(_mm256_mul_pd(unit, absolute), tiny),
-                                                _mm256_mul_pd(_mm256_andnot_pd(sign, step),
-                                                              relative));
+    for (std::size_t b = 0; b < words; ++b) {
+        Word below[K] = {}, decided[K] = {};
+        const std::size_t width = std::min<std::size_t>(64, n - 64 * b);
+        for (std::size_t i = 0; i < width; i += 4) {
+            const std::size_t at = 64 * b + i, lanes = width - i;
+            const __m256d value = load(z + at, lanes), unit = load(scale + at, lanes);
+            const __m256d step = _mm256_sub_pd(load(other + at, lanes), value);
+            const __m256d bound = _mm256_fmadd_pd(_mm256_andnot_pd(sign, step), relative,
+                                                  _mm256_fmadd_pd(unit, absolute, tiny));
             const __m256d near = _mm256_mul_pd(unit, gap);
             for (std::size_t k = 0; k < K; ++k) {
                 const __m256d d = _mm256_sub_pd(value, threshold[k]);
                 const __m256d size = _mm256_andnot_pd(sign, d);
-                const int over = _mm256_movemask_pd(_mm256_cmp_pd(d, bound, _CMP_GT_OQ));
                 const int clear = _mm256_movemask_pd(_mm256_cmp_pd(size, bound, _CMP_GT_OQ));
-                above[k] |= static_cast<Word>(over) << i;
+                below[k] |= static_cast<Word>(_mm256_movemask_pd(d)) << i;
                 decided[k] |= static_cast<Word>(clear) << i;
                 closer = _mm256_or_pd(closer, _mm256_cmp_pd(size, near, _CMP_LT_OQ));
             }
-            finite = _mm256_add_pd(finite, _mm256_mul_pd(value, _mm256_setzero_pd()));
+            largest = _mm256_max_pd(_mm256_andnot_pd(sign, value), largest);  // leaves NaN out
         }
         for (std::size_t k = 0; k < K; ++k) {
-            out.positive[k * words + b] = above[k];
-            out.undecided[k * words + b] = ~decided[k];
+            out.positive[k * words + b] = decided[k] & ~below[k] & first_bits(width);
+            const Word undecided = ~decided[k] & first_bits(width);
+            out.undecided[k * words + b] = undecided;
+            out.decided = out.decided && undecided == 0;
         }
     }
-    const __m256d zero = _mm256_cmp_pd(finite, _mm256_setzero_pd(), _CMP_EQ_OQ);
-    out.finite = out.finite && _mm256_movemask_pd(zero) == 15;
+    const __m256d infinity = _mm256_set1_pd(std::numeric_limits<double>::infinity());
+    out.finite = _mm256_movemask_pd(_mm256_cmp_pd(largest, infinity, _CMP_EQ_OQ)) == 0;
+    // What is no number is undecided.
+    if (!out.decided) out.finite = std::all_of(z, z + n, [](double x) { return std::isfinite(x); });
     return _mm256_movemask_pd(closer) != 0;
 }
 
-__attribute__((target("avx2"))) void sign_full_blocks(const double* z, std::size_t blocks,
-                                                      double threshold, Word* positive) {
+__attribute__((target("avx2"))) void sign_vectors(const double* z, std::size_t n, double threshold,
+                                                  Word* positive) {
     const __m256d least = _mm256_set1_pd(threshold);
-    for (std::size_t b = 0; b < blocks; ++b) {
-        positive[b] = 0;
-        for (std::size_t i = 0; i < 64; i += 4) {
-            const __m256d above = _mm256_cmp_pd(_mm256_loadu_pd(z + 64 * b + i), least, _CMP_GT_OQ);
-            positive[b] |= static_cast<Word>(_mm256_movemask_pd(above)) << i;
+    for (std::size_t b = 0; b < words_for(n); ++b) {
+        const std::size_t width = std::min<std::size_t>(64, n - 64 * b);
+        Word above = 0;
+        for (std::size_t i = 0; i < width; i += 4) {
+            const __m256d value = load(z + 64 * b + i, width - i);
+            const int over = _mm256_movemask_pd(_mm256_cmp_pd(value, least, _CMP_GT_OQ));
+            above |= static_cast<Word>(over) << i;
         }
+        positive[b] = above & first_bits(width);
     }
 }
 
 bool have_avx2() {
-    static const bool have = __builtin_cpu_supports("avx2");
+    static const bool have = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
     return have;
 }
 #endif
 
 }  // namespace
 
+PYEXPR_CLONES double dot(const double* x, const double* y, std::size_t n) {
+    double lane[8] = {};
+    std::size_t i = 0;
+    for (; i + 8 <= n; i += 8)
+        for (std::size_t k = 0; k < 8; ++k) lane[k] += x[i + k] * y[i + k];
+    double sum = 0;
+    for (; i < n; ++i) sum += x[i] * y[i];
+    for (double part : lane) sum += part;
+    return sum;
+}
+
 double norm_bound(const double* x, std::size_t n) {
-    const double sum = sum_of_squares(x, n);
+    const double sum = dot(x, x, n);
     if (sum > 1e-280 && sum < 1e300) return up(std::sqrt(sum));
     // Among denormals `up` adds too little.
     double largest = 0;
@@ -183,20 +200,24 @@ void filter_row(const double* z, const double* other, const double* scale, std::
                 std::span<const double> thresholds, const Margin& margin, FilteredRow& out) {
     const std::size_t words = words_for(n);
     for (std::size_t k = 0; k < thresholds.size();) {
-        std::size_t together = 1, block = 0;
+        std::size_t together = 1;
 #ifdef PYEXPR_AVX2
         if (have_avx2()) {
-            block = n / 64;
             together = std::min<std::size_t>(2, thresholds.size() - k);
             FilteredRow rows{out.positive + k * words, out.undecided + k * words, out.gap};
-            const auto filter = together == 2 ? filter_full_blocks<2> : filter_full_blocks<1>;
-            // Few rows hold a new smallest gap: these are gone through once more.
-            if (filter(z, other, scale, block, words, &thresholds[k], margin, rows)) block = 0;
+            const auto filter = together == 2 ? filter_vectors<2> : filter_vectors<1>;
+            const bool closer = filter(z, other, scale, n, &thresholds[k], margin, rows);
             out.finite = out.finite && rows.finite;
+            out.decided = out.decided && rows.decided;
+            if (!closer) {
+                k += together;
+                continue;
+            }
+            // Few rows hold a new smallest gap: these are gone through once more.
         }
 #endif
         for (const std::size_t end = k + together; k < end; ++k)
-            for (std::size_t b = block; b < words; ++b)
+            for (std::size_t b = 0; b < words; ++b)
                 filter_block(z, other, scale, b, n, thresholds[k], margin, out.positive + k * words,
                              out.undecided + k * words, out);
     }
@@ -208,18 +229,15 @@ void sign_row(const double* z, std::size_t n, std::span<const double> thresholds
     std::fill_n(out.undecided, thresholds.size() * words, Word{0});
     for (std::size_t k = 0; k < thresholds.size(); ++k) {
         Word* positive = out.positive + k * words;
-        std::size_t block = 0;
 #ifdef PYEXPR_AVX2
         if (have_avx2()) {
-            block = n / 64;
-            sign_full_blocks(z, block, thresholds[k], positive);
+            sign_vectors(z, n, thresholds[k], positive);
+            continue;
         }
 #endif
-        for (; block < words; ++block) {
-            positive[block] = 0;
-            for (std::size_t i = block * 64; i < std::min(n, block * 64 + 64); ++i)
-                positive[block] |= Word{z[i] > thresholds[k]} << (i % 64);
-        }
+        std::fill_n(positive, words, Word{0});
+        for (std::size_t i = 0; i < n; ++i)
+            if (z[i] > thresholds[k]) set_bit(positive, i);
     }
 }
 

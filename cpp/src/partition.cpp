@@ -5,6 +5,7 @@ namespace pyexpr {
 void Partition::clear() {
     vertices.clear();
     eps.clear();
+    local.clear();
     rho.clear();
     norm.clear();
     rows.clear();

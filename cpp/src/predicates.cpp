@@ -121,7 +121,7 @@ std::optional<Decision<bool>> slopes_differ(AnyLine& line, const Network& networ
 }  // namespace
 
 Predicates::Predicates(const Network& network, const Line& line, bool certify)
-    : network_(network), line_(line), certify_(certify) {}
+    : network_(network), line_(line), certify_(certify), adjoint_(network) {}
 
 template <class Ask>
 auto Predicates::settle(Tally& tally, Ask&& ask) {
@@ -144,23 +144,22 @@ void Predicates::signs(const Partitions& partitions, const Slice& slice, std::si
     const Partition& p = partitions[slice.level];
     const Activation& phi = network_.level(slice.level).activation;
     const std::size_t n = phi.width(), questions = n * phi.thresholds();
+    out.displacement = 0;
     Tally& tally = certificate_.signs;
-    FilteredRow row{out.positive, out.zero, tally.gap * p.norm[v]};
+    const double closest = tally.gap * p.norm[v];
+    FilteredRow row{out.positive, out.zero, closest};
     if (certify_) {
         const SignBound bound = sign_bound(p, slice, v);
         filter_row(p.row(v), p.row(bound.other), network_.map(slice.level).row_norms(), n,
                    phi.all_thresholds(), bound.margin, row);
         tally.asked += static_cast<std::int64_t>(questions);
-        tally.note_gap(row.gap / p.norm[v]);
     } else {
         sign_row(p.row(v), n, phi.all_thresholds(), row);
     }
     if (!row.finite) throw NotFinite{slice.level};
-    out.displacement = 0;
-    const Word* undecided = row.undecided;
-    for (std::size_t k = 0; k < phi.thresholds(); ++k, undecided += phi.words())
-        if (std::any_of(undecided, undecided + phi.words(), [](Word w) { return w != 0; }))
-            settle_signs(partitions, slice, v, k, out);
+    if (row.gap < closest) tally.note_gap(row.gap / p.norm[v]);
+    if (row.decided) return;
+    for (std::size_t k = 0; k < phi.thresholds(); ++k) settle_signs(partitions, slice, v, k, out);
     out.displacement = up(out.displacement);
 }
 
@@ -178,13 +177,63 @@ void Predicates::settle_signs(const Partitions& partitions, const Slice& slice, 
         zero[w] = 0;
         for_each_bit(questions, w * 64, [&](std::size_t q) {
             const double scale = level.map.row_norms()[q] * p.norm[v], z = p.row(v)[q];
-            const int sign = sign_at(p.vertices[v], slice.level, q, k, scale);
+            const int sign = [&] {
+                if (const auto sure = adjoint_sign(partitions, slice, v, q, k)) {
+                    ++certificate_.signs.adjoint;
+                    certificate_.signs.note_gap(std::abs(z - phi.threshold(k)) / scale);
+                    return *sure;
+                }
+                return sign_at(p.vertices[v], slice.level, q, k, scale);
+            }();
             if (sign > 0) set_bit(positive, q);
             if (sign == 0) set_bit(zero, q);
-            out.displacement += 2 * phi.lipschitz() *
-                                (std::abs(z - phi.threshold(k)) + 2 * unit_roundoff * std::abs(z));
+            // Where the float is on the letter's side, phi is evaluated on the right piece.
+            if (const double d = z - phi.threshold(k); (sign > 0) != (d > 0) || sign == 0)
+                out.displacement += 2 * phi.lipschitz() *
+                                    (std::abs(d) + 2 * unit_roundoff * std::abs(z));
         });
     }
+}
+
+// As in sign_bound(), but for one neuron.
+std::optional<int> Predicates::adjoint_sign(const Partitions& partitions, const Slice& slice,
+                                            std::size_t v, std::size_t neuron,
+                                            std::size_t threshold) {
+    const Partition& p = partitions[slice.level];
+    const bool right = v < slice.last && (v == slice.first || p.length(v) > p.length(v - 1));
+    const std::size_t cell = right ? v : v - 1;
+    const double z = p.row(v)[neuron];
+    const double d = z - network_.level(slice.level).activation.threshold(threshold);
+    const double error = adjoint_.error(partitions, slice.level, cell, neuron, std::abs(d) / 4);
+    if (!(std::abs(d) > error)) return std::nullopt;
+    const double length = p.length(cell);
+    const double change = std::abs(p.row(right ? v + 1 : v - 1)[neuron] - z) + 2 * error;
+    const double near = length > 0 ? std::abs(d) / 4 * (length / change) : 0;
+    const double tau = position_error(partitions, slice.level, cell, p.vertices[v], near);
+    const double moved = tau > 0 ? change * (tau / length) : 0;
+    if (std::abs(d) > up(error + moved + underflow)) return d > 0 ? 1 : -1;
+    return std::nullopt;
+}
+
+double Predicates::position_error(const Partitions& partitions, std::size_t level, std::size_t cell,
+                                  const Vertex& vertex, double enough) {
+    if (vertex.tau <= enough) return vertex.tau;
+    const auto made_at = static_cast<std::size_t>(vertex.level);
+    for (; level > made_at; --level) cell = partitions[level].parent[cell];
+    const double tau = adjoint_.root_error(partitions, made_at, cell,
+                                           static_cast<std::size_t>(vertex.neuron),
+                                           static_cast<std::size_t>(vertex.threshold), vertex.t,
+                                           enough);
+    return std::min(vertex.tau, tau);
+}
+
+void Predicates::sharpen(const Partitions& partitions, std::size_t level, std::size_t cell,
+                         const Event& e, double enough) {
+    if (e.tau <= enough) return;
+    e.tau = std::min(e.tau,
+                     adjoint_.root_error(partitions, level, cell,
+                                         static_cast<std::size_t>(e.neuron),
+                                         static_cast<std::size_t>(e.threshold), e.t, enough));
 }
 
 int Predicates::sign_at(const Vertex& vertex, std::size_t level, std::size_t neuron,
@@ -214,6 +263,13 @@ int Predicates::order(const Partitions& partitions, std::size_t level, std::size
     if (proportional(network_.level(level), a, b)) {
         ++certificate_.orders.proportional;
         return 0;
+    }
+    const double distance = std::abs(a.t - b.t);
+    for (const Event* e : {&a, &b}) sharpen(partitions, level, cell, *e, distance / 4);
+    if (distance > up(a.tau + b.tau)) {
+        ++certificate_.orders.adjoint;
+        certificate_.orders.note_gap(distance);
+        return a.t < b.t ? -1 : 1;
     }
     gather_pattern(partitions, level, cell, pattern_);
     return settle(certificate_.orders, [&](auto& line) {
@@ -246,6 +302,10 @@ bool Predicates::slope_changes(const Slopes& a, const Slopes& b, const Pattern& 
         return true;
     }
     if (dead_between(left, right)) return false;
+    if (const auto sure = adjoint_.slope_changes(left, right)) {
+        ++certificate_.slopes.adjoint;
+        return *sure;
+    }
     return settle(certificate_.slopes,
                   [&](auto& line) { return slopes_differ(line, network_, left, right); });
 }

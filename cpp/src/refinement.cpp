@@ -12,9 +12,15 @@ namespace pyexpr {
 namespace {
 
 // If the maps' own norms make the last level's relative error no larger, they are good enough.
-constexpr double good_enough = 0x1p-20;
+constexpr double good_enough = 0x1p-16;
 // From so many events a cell on, sums are compensated.
 constexpr std::size_t many_events = 16;
+
+// How much of the way from `start` to `end` is done at t; none where there is no way.
+Pair share(double t, double start, double end) {
+    if (!(end > start)) return {};
+    return (Pair{t} - Pair{start}) / (Pair{end} - Pair{start});
+}
 
 bool is_positive(double x) { return x > 0; }
 bool is_positive(const Pair& x) { return x.high > 0; }
@@ -48,7 +54,8 @@ void Refinement::prepare(const Network& network, const Partition& from, const Sl
         multiply_extended();
     else
         multiply(scratch);
-    base_.assign(slice.cells() + 1, 0.0);
+    inherited_.assign(slice.cells() + 1, 0.0);
+    fresh_.assign(slice.cells() + 1, 0.0);
     if (wanted.bounds) bound_gains(live);
 }
 
@@ -71,7 +78,7 @@ void Refinement::find_active() {
             const Word left = piece + 1 == phi.pieces() ? ~Word{0} : ~always_[piece * words + w];
             active |= reached & left & ~phi.flat(piece)[w];
         }
-        if (w + 1 == words && phi.width() % 64 != 0) active &= (Word{1} << (phi.width() % 64)) - 1;
+        active &= first_bits(phi.width() - w * 64);
         for_each_bit(active, w * 64,
                      [&](std::size_t q) { active_.push_back(static_cast<std::uint32_t>(q)); });
     }
@@ -197,24 +204,23 @@ void Refinement::bound_gains(const std::vector<std::uint32_t>& live) {
     }
     const double lipschitz = phi.lipschitz();
     speed_ = up(lipschitz * (norm * from_->speed + underflow));
-    for (std::size_t v = 0; v < base_.size(); ++v) {
+    for (std::size_t v = 0; v < fresh_.size(); ++v) {
         const std::size_t at = slice_.first + v;
         // Plain rows are made from the high parts alone.
         const bool extended = wanted_.rows == Rows::extended;
         const double rho = extended ? from_->rho[at] : from_->high_rho(at);
-        double base = lipschitz * (norm * from_->eps[at] + frobenius * rho + underflow);
+        inherited_[v] = up(lipschitz * (norm * from_->eps[at] + frobenius * rho + underflow));
         if (extended || !phi.evaluates_exactly()) {
             const double size = lipschitz * frobenius * (from_->norm[at] + from_->alpha(at)) +
                                 phi.largest_offset() * static_cast<double>(phi.width());
-            base += 8 * unit_roundoff * (extended ? 8 * unit_roundoff : 1) * size;
+            fresh_[v] = 8 * unit_roundoff * (extended ? 8 * unit_roundoff : 1) * size;
         }
-        base_[v] = up(base + underflow);
+        fresh_[v] = up(fresh_[v] + underflow);
     }
 }
 
 void Refinement::begin(Partition& out, std::size_t cell, std::size_t vertices) {
     out.clear();
-    spread_.clear();
     out.width = wanted_.rows == Rows::none ? 0 : next_->outputs();
     out.letter_words = level_->activation.thresholds() * level_->activation.words();
     out.speed = speed_;
@@ -226,8 +232,8 @@ void Refinement::begin(Partition& out, std::size_t cell, std::size_t vertices) {
 void Refinement::add_old_vertex(Partition& out, std::size_t vertex) {
     out.vertices.push_back(from_->vertices[slice_.first + vertex]);
     if (wanted_.rows == Rows::none) return;
-    spread_.push_back(events_->displacement[vertex]);
-    out.eps.push_back(up(base_[vertex] + spread_.back()));
+    out.local.push_back(up(fresh_[vertex] + events_->displacement[vertex]));
+    out.eps.push_back(up(inherited_[vertex] + out.local.back()));
     out.rho.push_back(rho_[vertex]);
     out.norm.push_back(norm_[vertex]);
     const std::size_t last = out.vertices.size() - 1, width = out.width;
@@ -245,13 +251,13 @@ void Refinement::append(Partition& out, std::size_t cell) {
     for (std::size_t i = begin; i < end; ++i) {
         out.vertices.push_back(events_->points[i].vertex);
         if (wanted_.rows == Rows::none) continue;
-        spread_.push_back(events_->points[i].displacement);
+        out.local.push_back(events_->points[i].displacement);
         out.eps.push_back(0);
         out.rho.push_back(0);
         out.norm.push_back(0);
     }
     add_old_vertex(out, cell + 1);
-    if (wanted_.rows != Rows::none) interpolate(out, cell, first, begin, end);
+    if (wanted_.rows != Rows::none) interpolate(out, cell, first, begin, end, {}, {1, 0});
 }
 
 void Refinement::add_letters(Partition& out, std::size_t cell) {
@@ -283,18 +289,15 @@ Real Refinement::kink(std::size_t cell, const Event& event, const Span& span) co
     const Activation& phi = level_->activation;
     const std::size_t c = slice_.first + cell, q = static_cast<std::size_t>(event.neuron);
     const std::size_t k = static_cast<std::size_t>(event.threshold);
-    const Real from{from_->vertices[c].t}, length = Real{from_->vertices[c + 1].t} - from;
     const Real a = as<Real>(from_->entry(c, q)), rise = as<Real>(from_->entry(c + 1, q)) - a;
     const Real jump = Real{phi.slope(k + 1, q)} - Real{phi.slope(k, q)};
     const Real threshold{phi.threshold(k)};
-    const bool point = !(from_->length(c) > 0);
-    const auto hinge = [&](double t) {
-        const Real z = point ? a : a + (Real{t} - from) / length * rise;
-        const Real past = z - threshold;
+    const auto hinge = [&](const Pair& way) {
+        const Real past = a + as<Real>(way) * rise - threshold;
         return is_positive(past) ? jump * past : Real{};
     };
-    const Real first = hinge(span.t0);
-    return hinge(span.t) - (first + as<Real>(span.s) * (hinge(span.t1) - first));
+    const Real first = hinge(span.from);
+    return hinge(span.at) - (first + as<Real>(span.s) * (hinge(span.to) - first));
 }
 
 // Rows of the vertices strictly between `first` and `first` + (end - begin) + 1, whose events are
@@ -302,13 +305,16 @@ Real Refinement::kink(std::size_t cell, const Event& event, const Span& span) co
 // deviation from its chord times its column; then the halves. Errors grow with the logarithm of
 // the number of events, not with their number.
 void Refinement::interpolate(Partition& out, std::size_t cell, std::size_t first, std::size_t begin,
-                             std::size_t end) {
+                             std::size_t end, const Pair& from, const Pair& to) {
     if (begin == end) return;
     const std::size_t last = first + (end - begin) + 1;
     const std::size_t half = (end - begin) / 2, middle = first + half + 1;
-    Span span{out.vertices[first].t, out.vertices[last].t, out.vertices[middle].t, {}};
-    if (span.t1 > span.t0)
-        span.s = (Pair{span.t} - Pair{span.t0}) / (Pair{span.t1} - Pair{span.t0});
+    const double t = out.vertices[middle].t;
+    const Vertex* ends_of_cell = &from_->vertices[slice_.first + cell];
+    const Pair at_cell = share(t, ends_of_cell[0].t, ends_of_cell[1].t);
+    const bool whole = begin == events_->first_point[cell] && end == events_->first_point[cell + 1];
+    const Span span{from, to, at_cell,
+                    whole ? at_cell : share(t, out.vertices[first].t, out.vertices[last].t)};
     const Event* all = events_->events.data();
     const std::span<const Event> events(all + events_->points[begin].first_event,
                                         all + events_->points[end - 1].last_event);
@@ -329,10 +335,10 @@ void Refinement::interpolate(Partition& out, std::size_t cell, std::size_t first
     const double rounding = unit * 16 * std::max(ends, out.norm[middle]);
     out.rho[middle] = up(std::max(out.rho[first], out.rho[last]) + rounding + kinks.rounding);
     // A neuron that switches at an end does so a little beside its float: the chord misses that.
-    spread_[middle] = up(spread_[middle] + std::max(spread_[first], spread_[last]));
-    out.eps[middle] = up(std::max(base_[cell], base_[cell + 1]) + spread_[middle]);
-    interpolate(out, cell, first, begin, begin + half);
-    interpolate(out, cell, middle, begin + half + 1, end);
+    out.local[middle] = up(out.local[middle] + std::max(out.local[first], out.local[last]));
+    out.eps[middle] = up(std::max(inherited_[cell], inherited_[cell + 1]) + out.local[middle]);
+    interpolate(out, cell, first, begin, begin + half, from, at_cell);
+    interpolate(out, cell, middle, begin + half + 1, end, at_cell, to);
 }
 
 Refinement::Kinks Refinement::add_kinks(Partition& out, std::size_t cell,
@@ -347,10 +353,8 @@ Refinement::Kinks Refinement::add_kinks(Partition& out, std::size_t cell,
                       out.row(at.middle), out.width);
         else
             axpy(kink, column, out.row(at.middle), out.width);
-        if (!wanted_.bounds) continue;
-        const double size = event_size(cell, e);
         squares += kink * kink;
-        size_squares += size * size;
+        size_squares += e.size * e.size;
     }
     const double count = static_cast<double>(events.size()), norm = root_of_sum(squares);
     const double units = (count + 8) * (norm + at.norm) + 64 * root_of_sum(size_squares);
@@ -389,22 +393,13 @@ Refinement::Kinks Refinement::add_compensated(std::size_t cell, std::span<const 
     for (const Event& e : events) {
         const double* column = next_->column(static_cast<std::size_t>(e.neuron));
         const Pair kink = this->kink<Pair>(cell, e, span);
-        const double size = event_size(cell, e);
         axpy_extended(kink.high, kink.low, column, row, low, next_->outputs());
         squares += kink.high * kink.high;
-        size_squares += size * size;
+        size_squares += e.size * e.size;
     }
     const double norm = root_of_sum(squares);
     const double size = chord + norm + root_of_sum(size_squares);
     return {norm, up((compensated(events.size()) + 256 * unit_roundoff * unit_roundoff) * size)};
-}
-
-// What rounding errors of the event's kink are relative to.
-double Refinement::event_size(std::size_t cell, const Event& event) const {
-    const Activation& phi = level_->activation;
-    const std::size_t c = slice_.first + cell, q = static_cast<std::size_t>(event.neuron);
-    return phi.lipschitz() * (std::abs(from_->row(c)[q]) + std::abs(from_->row(c + 1)[q]) +
-                              std::abs(phi.threshold(static_cast<std::size_t>(event.threshold))));
 }
 
 // The norm over events of one cell that bounds their part of a row: a neuron has at most one event

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _Floats = NDArray[np.float64]
-_Certificate = tuple[tuple[int, int, int, int, float], ...]
+_Certificate = tuple[tuple[int, int, int, int, int, float], ...]
 
 class Network:
     def __init__(

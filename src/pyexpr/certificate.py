@@ -9,32 +9,39 @@ import numpy as np
 import numpy.typing as npt
 
 
+_TIERS = ("float64", "weights", "adjoint", "double-double", "integers")
+
+
 class Decisions(NamedTuple):
     """Decisions of one kind.
 
     Attributes
     ----------
     asked : int
-        All of them. `proportional`, `extended` and `exact` say how many of them were left to a
-        tier after float64 with a proved error bound: to comparing two neurons' weights, to
-        double-double arithmetic with a proved bound, to exact integers.
+        All of them.
+    filtered, proportional, adjoint, extended, exact : int
+        How many of them each tier settled: float64 with a running error bound, a comparison of two
+        neurons' weights, float64 sensitivities on one cell, double-double arithmetic on one cell,
+        exact integers.
     smallest_gap : float
         How close the closest decision that is no tie was to one (inf if there was none), as the
         tier that decided computed it. Of a sign, |z - threshold| relative to |(w, b)| |(h, 1)|, the
         norms of the neuron's weights and inputs; of an order, the distance of the breakpoints in t;
-        of slopes, their difference relative to the larger.
+        of slopes, their difference relative to the larger (not known of those that
+        `adjoint` settled).
     """
 
     asked: int
     proportional: int
+    adjoint: int
     extended: int
     exact: int
     smallest_gap: float
 
     @property
     def filtered(self) -> int:
-        """How many of them float64 settled, with its error bound."""
-        return self.asked - self.proportional - self.extended - self.exact
+        """What no later tier settled."""
+        return self.asked - self.proportional - self.adjoint - self.extended - self.exact
 
 
 class Certificate(NamedTuple):
@@ -63,13 +70,14 @@ class Certificate(NamedTuple):
         return Decisions(
             sum(kind.asked for kind in self),
             sum(kind.proportional for kind in self),
+            sum(kind.adjoint for kind in self),
             sum(kind.extended for kind in self),
             sum(kind.exact for kind in self),
             min(kind.smallest_gap for kind in self),
         )
 
     def __str__(self) -> str:
-        header = ("decisions", "asked", "float64", "weights", "double-double", "integers", "gap")
+        header = ("decisions", "asked", *_TIERS, "gap")
         named = [*zip(self._fields, self, strict=True), ("total", self.total)]
         rows = [header, *((name, *_cells(decisions)) for name, decisions in named)]
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
@@ -108,7 +116,7 @@ class Counts(np.ndarray[Any, np.dtype[np.int64]]):
 
 
 def from_rows(rows: Any) -> Certificate:
-    """From (asked, proportional, extended, exact, smallest_gap) of each kind."""
+    """From (asked, proportional, adjoint, extended, exact, smallest_gap) of each kind."""
     return Certificate(*(Decisions(*row) for row in rows))
 
 

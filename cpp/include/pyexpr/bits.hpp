@@ -11,6 +11,8 @@ using Word = std::uint64_t;
 
 inline std::size_t words_for(std::size_t bits) { return (bits + 63) / 64; }
 
+inline Word first_bits(std::size_t n) { return n >= 64 ? ~Word{0} : (Word{1} << n) - 1; }
+
 inline bool get_bit(const Word* row, std::size_t i) { return (row[i / 64] >> (i % 64)) & 1; }
 
 inline void set_bit(Word* row, std::size_t i) { row[i / 64] |= Word{1} << (i % 64); }

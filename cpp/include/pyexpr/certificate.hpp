@@ -10,7 +10,7 @@ namespace pyexpr {
 // How many decisions of a kind were taken, how many of them by each tier after the filter, and how
 // near to a tie the closest one that is no tie was.
 struct Tally {
-    std::int64_t asked = 0, proportional = 0, extended = 0, exact = 0;
+    std::int64_t asked = 0, proportional = 0, adjoint = 0, extended = 0, exact = 0;
     double gap = std::numeric_limits<double>::infinity();
 
     // 0 is a tie; what is no number tells nothing.
@@ -20,7 +20,8 @@ struct Tally {
 };
 
 // Gaps are relative. Of a sign: |z - threshold| to |(w, b)|_2 |(h, 1)|_2. Of an order: the
-// distance in t. Of slopes: their difference to the larger, for an output where they differ.
+// distance in t. Of slopes: their difference to the larger, for an output where they differ; the
+// adjoint tier does not work out this difference.
 // Positions (rounded breakpoints) have none.
 struct Certificate {
     Tally signs, orders, slopes, positions;

@@ -37,6 +37,8 @@ private:
     void add_points(std::size_t first, std::size_t last, const Partitions& partitions,
                     const Slice& slice, std::size_t cell, double lipschitz, Predicates& predicates);
 
+    static double mismatch(const Event& e, std::size_t index, const Point& point);
+
     std::vector<Word> positive_, zero_;  // [vertices, letter words]
     std::vector<double> earliest_;       // [events]: bound on where this and later ones are
 };

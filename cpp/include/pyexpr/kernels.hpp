@@ -29,6 +29,9 @@ void normalise(double* high, double* low, std::size_t n);
 // y += c x
 void axpy(double c, const double* x, double* y, std::size_t n);
 
+// x . y
+double dot(const double* x, const double* y, std::size_t n);
+
 // y += x
 void add(const double* x, double* y, std::size_t n);
 
@@ -46,7 +49,8 @@ struct Margin {
 struct FilteredRow {
     Word *positive, *undecided;
     double gap;  // becomes the smallest decided |z - threshold| / scale if that is smaller
-    bool finite = true;  // false if a z is not
+    bool finite = true;   // false if a z is not
+    bool decided = true;  // false if something is undecided
 };
 
 void filter_row(const double* z, const double* other, const double* scale, std::size_t n,

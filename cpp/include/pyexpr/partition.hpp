@@ -34,10 +34,11 @@ using Pattern = std::vector<const Word*>;
 // outputs of the level before, on each cell and continued affinely from it to its ends' floats:
 //   |h_computed - h|_2 <= eps,   |z_computed - z|_q <= row_norm_q (eps + rho),   |(h, 1)|_2 <= norm,
 // where eps, rho and norm are the larger of the two ends' and z_computed counts the low parts of an
-// extended partition.
+// extended partition. `local` is what of eps arose at the level itself, the rest is what errors of
+// the level before became.
 struct Partition {
     std::vector<Vertex> vertices;
-    std::vector<double> eps, rho, norm;
+    std::vector<double> eps, local, rho, norm;
     std::size_t width = 0;
     Buffer rows;                     // [vertices, width]
     Buffer lows;                     // [vertices, width]: low parts; empty unless extended

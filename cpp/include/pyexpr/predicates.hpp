@@ -1,5 +1,5 @@
-// The three questions on which every count rests, each asked of a float64 filter first, where that
-// cannot tell of double-double arithmetic, and then of exact integers:
+// The three questions on which every count rests, each asked of a float64 filter first, then of
+// float64 sensitivities on one cell, of double-double arithmetic, and of exact integers:
 //   1. the sign of a pre-activation minus a threshold at a vertex,
 //   2. the order, or equality, of two breakpoints inside one cell,
 //   3. whether f's slope changes between two cells.
@@ -11,6 +11,7 @@
 #include <optional>
 #include <vector>
 
+#include "pyexpr/adjoint.hpp"
 #include "pyexpr/certificate.hpp"
 #include "pyexpr/exact.hpp"
 #include "pyexpr/extended.hpp"
@@ -22,10 +23,13 @@ namespace pyexpr {
 
 // A neuron meets a threshold strictly inside a cell, at t up to tau.
 struct Event {
-    double t, tau;
-    double miss;  // >= |z_computed(t) - threshold|
-    double rate;  // >= |dz_computed/dt| on the cell
+    double t;
+    mutable double tau;  // the adjoint makes it smaller where a decision needs that
+    double miss;         // >= |z_computed(t) - threshold|
+    double rate;         // >= |dz_computed/dt| on the cell
+    double size;         // what rounding errors of phi at the event are relative to
     std::int32_t neuron, threshold;
+    bool crosses;  // whether z_computed does so, too
 
     double earliest() const { return t - tau; }
     double latest() const { return t + tau; }
@@ -77,9 +81,18 @@ public:
 private:
     void settle_signs(const Partitions& partitions, const Slice& slice, std::size_t vertex,
                       std::size_t threshold, SignRow& out);
-    // The answer of the first tier after the filter that is certain.
+    // The answer of double-double or else exact arithmetic.
     template <class Ask>
     auto settle(Tally& tally, Ask&& ask);
+    // The filter's question with the adjoint's bounds; empty where these are not certain.
+    std::optional<int> adjoint_sign(const Partitions& partitions, const Slice& slice,
+                                    std::size_t vertex, std::size_t neuron, std::size_t threshold);
+    // Makes an event's tau smaller where that is possible, and needed: if it exceeds `enough`.
+    void sharpen(const Partitions& partitions, std::size_t level, std::size_t cell,
+                 const Event& event, double enough);
+    // >= |t - t*| of a vertex of a cell of partitions[level].
+    double position_error(const Partitions& partitions, std::size_t level, std::size_t cell,
+                          const Vertex& vertex, double enough);
     // On pattern_, the vertex's neighbouring cell; `scale` is what its gap is relative to.
     int sign_at(const Vertex& vertex, std::size_t level, std::size_t neuron, std::size_t threshold,
                 double scale);
@@ -88,6 +101,7 @@ private:
     const Network& network_;
     const Line& line_;
     const bool certify_;
+    Adjoint adjoint_;
     std::optional<ExtendedLine> extended_;  // both made when first needed
     std::optional<ExactLine> exact_;
     Pattern pattern_;

@@ -60,10 +60,11 @@ private:
     void add_old_vertex(Partition& out, std::size_t vertex);
     void add_letters(Partition& out, std::size_t cell);
     void interpolate(Partition& out, std::size_t cell, std::size_t first, std::size_t begin,
-                     std::size_t end);
-    // A new vertex at t between two at t0 and t1, s of the way; and where their rows are.
+                     std::size_t end, const Pair& from, const Pair& to);
+    // A new vertex `s` of the way between two others; how much of the cell lies before each of
+    // them; and where their rows are.
     struct Span {
-        double t0, t1, t;
+        Pair from, to, at;
         Pair s;
     };
     struct Ends {
@@ -84,7 +85,6 @@ private:
                              const Span& span, const Ends& at) const;
     Kinks add_compensated(std::size_t cell, std::span<const Event> events, const Span& span,
                           double chord, double* row, double* low) const;
-    double event_size(std::size_t cell, const Event& event) const;
     double root_of_sum(double squares) const;
 
     const Level* level_ = nullptr;
@@ -100,9 +100,9 @@ private:
     std::vector<double> constant_, constant_low_;  // b plus what the inactive neurons add
     double constant_norm_ = 0;  // >= |inactive outputs|_2
     Buffer rows_, lows_;  // [vertices, width]; lows for extended rows
-    std::vector<double> base_, rho_, norm_;  // [vertices]
+    std::vector<double> inherited_, fresh_;  // [vertices]: eps from eps and rho, and new
+    std::vector<double> rho_, norm_;         // [vertices]
     double speed_ = 0;
-    std::vector<double> spread_;  // [out's vertices]: eps beyond the cell's base
     std::vector<double> low_;     // [width]: low parts of a row
 };
 

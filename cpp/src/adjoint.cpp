@@ -1,0 +1,192 @@
+#include "pyexpr/adjoint.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <utility>
+
+#include "pyexpr/kernels.hpp"
+#include "pyexpr/rounding.hpp"
+
+namespace pyexpr {
+namespace {
+
+double larger_end(const std::vector<double>& bound, std::size_t cell) {
+    return std::max(bound[cell], bound[cell + 1]);
+}
+
+// The only neuron that changes its letter between two cells, and the threshold it passes.
+struct Switch {
+    std::size_t level, neuron, threshold;
+};
+
+std::optional<Switch> only_switch(const Network& network, const Pattern& left,
+                                  const Pattern& right) {
+    std::optional<Switch> found;
+    for (std::size_t l = 0; l < network.depth(); ++l) {
+        if (left[l] == right[l]) continue;  // both cells descend from one cell of this level
+        const std::size_t words = network.level(l).activation.words();
+        const std::size_t thresholds = network.level(l).activation.thresholds();
+        for (std::size_t w = 0; w < thresholds * words; ++w) {
+            const Word differs = left[l][w] ^ right[l][w];
+            if (differs == 0) continue;
+            if (found || (differs & (differs - 1)) != 0) return std::nullopt;
+            const auto bit = static_cast<std::size_t>(std::countr_zero(differs));
+            found = Switch{l, w % words * 64 + bit, w / words};
+        }
+    }
+    return found;
+}
+
+}  // namespace
+
+double Adjoint::error(const Partitions& partitions, std::size_t level, std::size_t cell,
+                      std::size_t neuron, double enough) {
+    gather_pattern(partitions, level, cell, pattern_);
+    const Partition* after = &partitions[level];
+    const double scale = network_.map(level).row_norms()[neuron];
+    // Of the level's own sums and inputs; then, of what errors of its inputs pass on.
+    double bound = scale * (std::max(after->high_rho(cell), after->high_rho(cell + 1)) +
+                            larger_end(after->local, cell));
+    for (std::size_t l = level; l-- > 0;) {
+        find_active(l, pattern_[l]);
+        if (l + 1 == level)
+            to_outputs(l, neuron);
+        else
+            to_outputs_through(network_.map(l + 1));
+        const double rest = here_.norm * larger_end(after->eps, cell);
+        if (const double closed = up(bound + rest); closed <= enough) return closed;
+        to_pre_activations(l, pattern_[l]);
+        cell = after->parent[cell];
+        const Partition& p = partitions[l];
+        const DenseMap& map = network_.map(l);
+        const double rho = after->extended() ? larger_end(p.rho, cell)
+                                             : std::max(p.high_rho(cell), p.high_rho(cell + 1));
+        double weighted = 0;
+        for (const std::uint32_t j : active_)
+            weighted += std::abs(here_.value[j]) * map.row_norms()[j];
+        bound += (weighted + here_.error * map.frobenius_norm()) * rho;
+        if (l > 0) bound += here_.norm * map.spectral_norm() * larger_end(p.local, cell);
+        after = &p;
+    }
+    return up(bound + underflow);
+}
+
+// The neurons that are not constant on the cell.
+void Adjoint::find_active(std::size_t level, const Word* letters) {
+    const Activation& phi = network_.level(level).activation;
+    const std::size_t words = phi.words();
+    std::swap(active_, last_active_);
+    active_.clear();
+    for (std::size_t w = 0; w < words; ++w) {
+        Word active = 0;
+        for (std::size_t piece = 0; piece < phi.pieces(); ++piece) {
+            const Word reached = piece == 0 ? ~Word{0} : letters[(piece - 1) * words + w];
+            const Word passed = piece + 1 == phi.pieces() ? 0 : letters[piece * words + w];
+            active |= reached & ~passed & ~phi.flat(piece)[w];
+        }
+        active &= first_bits(phi.width() - w * 64);
+        for_each_bit(active, w * 64,
+                     [&](std::size_t q) { active_.push_back(static_cast<std::uint32_t>(q)); });
+    }
+}
+
+// Of a neuron of the next level to the outputs of this one.
+void Adjoint::to_outputs(std::size_t level, std::size_t neuron) {
+    const DenseMap& map = network_.map(level + 1);
+    here_.value.assign(map.inputs(), 0.0);
+    for (const std::uint32_t j : active_) here_.value[j] = map.column(j)[neuron];
+    here_.error = 0;
+    here_.norm = norm_bound(here_.value.data(), here_.value.size());
+}
+
+// From sensitivity to a map's outputs to that to its inputs.
+void Adjoint::to_outputs_through(const DenseMap& map) {
+    next_.value.assign(map.inputs(), 0.0);
+    const bool few = 8 * last_active_.size() < map.outputs();
+    for (const std::uint32_t i : active_) {
+        const double* column = map.column(i);
+        if (few)
+            for (const std::uint32_t j : last_active_) next_.value[i] += column[j] * here_.value[j];
+        else
+            next_.value[i] = dot(column, here_.value.data(), map.outputs());
+    }
+    next_.error = up(map.spectral_norm() * here_.error +
+                     gamma(map.outputs()) * map.frobenius_norm() * here_.norm + underflow);
+    next_.norm = up(norm_bound(next_.value.data(), next_.value.size()) + next_.error);
+    std::swap(here_, next_);
+}
+
+// From sensitivity to the outputs of a level's neurons to that to their pre-activations.
+void Adjoint::to_pre_activations(std::size_t level, const Word* letters) {
+    const Activation& phi = network_.level(level).activation;
+    bool rounded = false;
+    for (const std::uint32_t j : active_) {
+        const double slope = phi.slope(phi.piece(letters, j), j);
+        rounded = rounded || (std::abs(slope) != 1 && here_.value[j] != 0);
+        here_.value[j] *= slope;
+    }
+    here_.norm = up(phi.lipschitz() * here_.norm);
+    here_.error = up(phi.lipschitz() * here_.error);
+    if (rounded) here_.error = up(here_.error + unit_roundoff * here_.norm + underflow);
+}
+
+double Adjoint::root_error(const Partitions& partitions, std::size_t level, std::size_t cell,
+                           std::size_t neuron, std::size_t threshold, double t, double enough) {
+    const Partition& p = partitions[level];
+    const double t0 = p.vertices[cell].t, length = p.length(cell);
+    if (!(length > 0)) return std::numeric_limits<double>::infinity();
+    const double theta = network_.level(level).activation.threshold(threshold);
+    const double a = p.row(cell)[neuron], b = p.row(cell + 1)[neuron];
+    const double change = std::abs(b - a);
+    const Pair s = (Pair{t} - Pair{t0}) / (Pair{p.vertices[cell + 1].t} - Pair{t0});
+    const Pair z = Pair{a} + s * (Pair{b} - Pair{a}) - Pair{theta};
+    const double size = std::abs(a) + std::abs(b) + std::abs(theta);
+    const double miss = std::abs(z.high) * (1 + 0x1p-20) + 4 * extended_rounding(size);
+    // With an error of a quarter of the change, tau is at most twice what it is without.
+    const double wanted = std::min(change / 4, enough * (change / length) / 2 - miss);
+    const double e = error(partitions, level, cell, neuron, wanted);
+    const double sure = change * (1 - 0x1p-20) - 2 * e;
+    if (!(sure > 0)) return std::numeric_limits<double>::infinity();
+    return up((e + miss) / sure * length + underflow);
+}
+
+std::optional<bool> Adjoint::slope_changes(const Pattern& left, const Pattern& right) {
+    const std::optional<Switch> at = only_switch(network_, left, right);
+    if (!at) return std::nullopt;
+    const Activation& phi = network_.level(at->level).activation;
+    if (phi.slope(at->threshold + 1, at->neuron) == phi.slope(at->threshold, at->neuron))
+        return false;
+    const DenseMap& first = network_.map(at->level + 1);
+    here_.value.assign(first.column(at->neuron), first.column(at->neuron) + first.outputs());
+    here_.error = 0;
+    for (std::size_t l = at->level + 1; l < network_.depth(); ++l) {
+        here_.norm = up(norm_bound(here_.value.data(), here_.value.size()) + here_.error);
+        find_active(l, left[l]);
+        to_pre_activations(l, left[l]);
+        if (!push_forward(l)) return false;
+    }
+    for (double x : here_.value)
+        if (std::abs(x) > here_.error) return true;
+    return here_.error > 0 ? std::nullopt : std::optional(false);
+}
+
+// Of the next level's pre-activations to something, from that of this level's, which has been
+// multiplied by the slopes; false if nothing gets through.
+bool Adjoint::push_forward(std::size_t level) {
+    const DenseMap& map = network_.map(level + 1);
+    next_.value.assign(map.outputs(), 0.0);
+    bool any = false;
+    for (const std::uint32_t j : active_) {
+        if (here_.value[j] == 0) continue;
+        axpy(here_.value[j], map.column(j), next_.value.data(), map.outputs());
+        any = true;
+    }
+    if (!any && here_.error == 0) return false;
+    next_.error = up(map.spectral_norm() * here_.error +
+                     gamma(active_.size()) * map.frobenius_norm() * here_.norm + underflow);
+    std::swap(here_, next_);
+    return true;
+}
+
+}  // namespace pyexpr
