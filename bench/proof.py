@@ -5,7 +5,8 @@ usage: python bench/proof.py [NAME ...] [--repeats R]
 Times the same count with its proof and without, in turns, in one process; without, the float64
 values are believed. Then counts the decisions of an activation count, signs and orders together:
 how many there were, how many the filter (float64 with a proved error bound) left to comparing
-weights, to the adjoint bound, to double-double arithmetic and to exact integers, and the smallest relative gap seen.
+weights, to the adjoint bound, to double-double arithmetic and to exact integers, and the smallest
+relative gap seen.
 Two networks stand beside those of networks.py: a ReLU network of 20 x 500, and one of 3 x 64 with
 weights and biases -1, 0 and 1, full of ties. One thread throughout.
 """
@@ -70,7 +71,8 @@ def run(name: str, repeats: int) -> None:
     print(
         f"{name:<22}{proved_count:>9}{believed_count - proved_count:>+8}"
         f"{proved * 1e3:>11.3f}{believed * 1e3:>11.3f}{proved / believed:>7.2f}"
-        f"{total.asked:>15,}{total.proportional:>8}{total.adjoint:>8}{total.extended:>8}{total.exact:>8}"
+        f"{total.asked:>15,}{total.proportional:>8}{total.adjoint:>8}{total.extended:>8}"
+        f"{total.exact:>8}"
         f"{total.smallest_gap:>10.1e}",
         flush=True,
     )

@@ -18,6 +18,7 @@ Exact = list[Fraction]
 # 2^9 units in the last place of the largest number that could appear: the forward pass of these
 # networks rounds a few dozen times, the engine's interpolated rows a few times as often.
 ROUNDING = Fraction(1, 2**44)
+# What is lost among the denormals, with room for the weights that multiply it.
 UNDERFLOW = Fraction(1, 2**1022)
 
 
@@ -196,6 +197,7 @@ def check_trace(
     """Everything that a trace holds, against the oracle."""
     start, end = exact(x0), exact(x1)
     check_breakpoints(trace.t, analysis.breakpoints)
+    assert [trace.t_exact(i) for i in range(len(trace.t))] == list(analysis.breakpoints)
     check_letters(trace, analysis)
     assert trace.bends.tolist() == exact_slopes_change(analysis)
     assert trace.n_regions == analysis.activation_regions

@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-
 _TIERS = ("float64", "weights", "adjoint", "double-double", "integers")
 
 
