@@ -17,7 +17,7 @@
 namespace {
 
 using pyexpr::Activation;
-using pyexpr::DenseMap;
+using pyexpr::AffineMap;
 
 struct Arguments {
     bool hard_tanh = false, certify = true;
@@ -74,10 +74,11 @@ std::vector<double> normal(std::mt19937_64& rng, std::size_t n, double deviation
     return out;
 }
 
-DenseMap random_map(std::mt19937_64& rng, std::size_t in, std::size_t out, double gain) {
+std::shared_ptr<const AffineMap> random_map(std::mt19937_64& rng, std::size_t in, std::size_t out,
+                                            double gain) {
     const auto weight = normal(rng, in * out, std::sqrt(gain / static_cast<double>(in)));
     const auto bias = normal(rng, out, 0.1);
-    return {in, out, weight.data(), bias.data()};
+    return std::make_shared<const AffineMap>(in, out, weight.data(), bias.data());
 }
 
 Activation activation(std::size_t width, bool hard_tanh) {

@@ -303,6 +303,62 @@ def extreme_values() -> Iterator[tuple[str, Case]]:
     )
 
 
+def sensitive() -> Iterator[tuple[str, Case]]:
+    """What the bounds on one cell must see: each of these was counted wrong once."""
+    for s in (1.0, 2.0**500, 2.0**535, 2.0**660):
+        yield (
+            f"two rows that meet where products of weights near {s:g} overflow",
+            case(
+                [([[s, s], [s, 2 * s]], [-s / 2, -s / 2]), ([[1 / s, 1 / s]], [0.0])],
+                RELU,
+                [0.0, 0.0],
+                [1.0, 1e-30],
+            ),
+        )
+    s = 5e307
+    yield (
+        "a sum of sensitivities that overflows and cancels",
+        on_unit(
+            [
+                ([[1e-5]], [-0.5e-5]),
+                (np.full((4, 1), 2.0), np.full(4, 1e-5)),
+                ([[s, s, -s, -s]], [0.0]),
+            ]
+        ),
+    )
+    for slope in (1.0, 1e-80, 1e-120):
+        scaled_relu = Activation(np.array([0.0]), np.array([0.0, slope]), 0.0, 0)
+        yield (
+            f"sensitivities that underflow, then a slope of {slope}",
+            on_unit(
+                [([[1.0]], [-0.5]), ([[1e-200]], [1e-200]), ([[1e-200]], [1.0]), ([[1.0]], [0.0])],
+                [RELU, RELU, scaled_relu],
+            ),
+        )
+    third = 1 / 3
+    for small in (1.0, 2.0**-20, 2.0**-40):
+        for steep in (1e9, 1e11, 4e12):
+            first, second = third + 0.3 / steep, third + 0.6 / steep
+            yield (
+                f"a low part across a threshold, {small:g} and {steep:g}",
+                case(
+                    [
+                        (
+                            [[3 * small, 0], [1, 0], [0, 0], [0, 0], [small, 0], [small, 0]],
+                            [-small, 0, 1, 9e-18, -first * small, -second * small],
+                        ),
+                        ([[0, -1, third, 1, 0, 0], [0, 0, 0.5, 0, 0, 0]], [1, 0]),
+                        ([[steep, -2 * steep], [0, 1]], [0, 0]),
+                        ([[0.5, 0], [0, 1e14]], [0, 0]),
+                        ([[1.0, 0.0]], [0]),
+                    ],
+                    [RELU, HARD_TANH, HARD_TANH, HARD_TANH],
+                    [0.0, 1.0],
+                    [1.0, 1.0],
+                ),
+            )
+
+
 def underflowing() -> Iterator[tuple[str, Case]]:
     tiny = 5e-324
     yield (
@@ -629,6 +685,7 @@ TABLES = (
     through_origin,
     few_values,
     extreme_values,
+    sensitive,
     underflowing,
     dead_and_touching,
     meeting,

@@ -359,7 +359,8 @@ def test_a_printed_network_has_a_line_for_every_layer() -> None:
     net = Network.dense([([[1.0] * 7] * 11, [0.0] * 11), ([[1.0] * 11] * 13, [0.0] * 13)], "abs")
     text = str(net)
     first = next(line for line in text.splitlines() if "7" in line and "11" in line)
-    assert "abs" in first.lower()
+    assert "dense" in first
+    assert "abs" in text.lower()
     assert any("11" in line and "13" in line for line in text.splitlines())
     # 7 11 + 11 + 11 13 + 13 parameters.
     assert "244" in text

@@ -350,7 +350,7 @@ def test_a_file_that_is_not_there_is_an_os_error(tmp_path: Path) -> None:
         pyexpr.save(pyexpr.load(write(tmp_path / "a.npz", GOOD)), tmp_path / "no" / "b.npz")
 
 
-@pytest.mark.parametrize("name", ["net.onnx", "net", "net.pt", "net.npz.gz", ".npz/net"])
+@pytest.mark.parametrize("name", ["net.pb", "net", "net.pt", "net.npz.gz", ".npz/net"])
 def test_an_unknown_suffix_is_a_value_error(tmp_path: Path, name: str) -> None:
     with pytest.raises(ValueError, match=r"\.npz"):
         pyexpr.load(tmp_path / name)

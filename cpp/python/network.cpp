@@ -1,5 +1,6 @@
 #include <pybind11/stl.h>
 
+#include <array>
 #include <string>
 #include <tuple>
 
@@ -8,20 +9,83 @@
 namespace pyexpr::python {
 namespace {
 
-using LayerArrays = std::tuple<Doubles, Doubles>;
+using Indices = py::array_t<std::int64_t, py::array::c_style>;
 using ActivationArrays = std::tuple<Doubles, Doubles, double>;
+using Two = std::array<std::size_t, 2>;
 
 void require(bool condition, const std::string& message) {
     if (!condition) throw py::value_error(message);
 }
 
-DenseMap dense_map(const LayerArrays& layer) {
-    const auto& [weight, bias] = layer;
-    require(weight.ndim() == 2 && bias.ndim() == 1 && weight.shape(0) == bias.shape(0) &&
-                weight.size() > 0,
-            "layers: expected (weight [out, in], bias [out])");
+Dense dense(const Doubles& weight) {
+    require(weight.ndim() == 2 && weight.size() > 0, "weight: expected [out, in]");
     return {static_cast<std::size_t>(weight.shape(1)), static_cast<std::size_t>(weight.shape(0)),
-            weight.data(), bias.data()};
+            weight.data()};
+}
+
+// pads: top, left, bottom, right.
+Convolution convolution(const Doubles& kernel, const Two& size, const Two& strides,
+                        const std::array<std::size_t, 4>& pads, const Two& dilations,
+                        std::size_t groups) {
+    require(kernel.ndim() == 4 && kernel.size() > 0,
+            "kernel: expected [channels out, channels in / groups, height, width]");
+    const auto extent = [&](int axis) { return static_cast<std::size_t>(kernel.shape(axis)); };
+    const ConvolutionShape shape{
+        extent(1) * groups, size[0],      size[1], extent(0), extent(2), extent(3),
+        strides[0],         strides[1],   pads[0], pads[1],   pads[2],   pads[3],
+        dilations[0],       dilations[1], groups};
+    require(groups > 0 && extent(0) % groups == 0, "groups: must divide the channels");
+    require(strides[0] > 0 && strides[1] > 0 && dilations[0] > 0 && dilations[1] > 0 &&
+                size[0] > 0 && size[1] > 0,
+            "sizes, strides, dilations: must be positive");
+    require(size[0] + pads[0] + pads[2] > dilations[0] * (extent(2) - 1) &&
+                size[1] + pads[1] + pads[3] > dilations[1] * (extent(3) - 1),
+            "kernel: larger than the padded image");
+    return {shape, kernel.data()};
+}
+
+// Rows of entries: row q's are first[q] .. first[q + 1] - 1, with increasing columns.
+Sparse sparse(std::size_t inputs, const Indices& first, const Indices& column,
+              const Doubles& weight) {
+    require(first.ndim() == 1 && first.size() >= 2 && column.ndim() == 1 && weight.ndim() == 1 &&
+                column.size() == weight.size() && first.at(0) == 0 &&
+                first.at(first.size() - 1) == column.size(),
+            "sparse: expected first [out + 1], column [entries], weight [entries]");
+    std::vector<std::size_t> starts(first.data(), first.data() + first.size());
+    std::vector<std::uint32_t> columns(column.data(), column.data() + column.size());
+    for (std::size_t q = 0; q + 1 < starts.size(); ++q) {
+        require(starts[q] <= starts[q + 1] && starts[q + 1] <= columns.size(),
+                "first: must not decrease");
+        for (std::size_t i = starts[q]; i < starts[q + 1]; ++i)
+            require(columns[i] < inputs && (i == starts[q] || columns[i - 1] < columns[i]),
+                    "column: must increase in every row, and be below inputs");
+    }
+    return {inputs,
+            std::move(starts),
+            std::move(columns),
+            {weight.data(), weight.data() + weight.size()}};
+}
+
+using SharedOperation = std::shared_ptr<Operation>;
+
+template <class Any>
+SharedOperation share(Any&& operation) {
+    return std::make_shared<Operation>(std::forward<Any>(operation));
+}
+
+using BlockTuple = std::tuple<std::size_t, std::size_t, SharedOperation>;
+
+AffineMap affine_map(std::size_t inputs, const Doubles& bias,
+                     const std::vector<BlockTuple>& tuples) {
+    require(bias.ndim() == 1 && bias.size() > 0 && inputs > 0, "bias: expected [out]");
+    std::vector<Block> blocks;
+    for (const auto& [in_offset, out_offset, operation] : tuples) {
+        const Block& block = blocks.emplace_back(Block{in_offset, out_offset, operation});
+        require(in_offset + block.inputs() <= inputs &&
+                    out_offset + block.outputs() <= static_cast<std::size_t>(bias.size()),
+                "blocks: outside the map");
+    }
+    return {inputs, {bias.data(), bias.data() + bias.size()}, std::move(blocks)};
 }
 
 // Python has a neuron's slopes side by side, the core a piece's.
@@ -37,58 +101,60 @@ Activation activation(const ActivationArrays& arrays, std::size_t width) {
             value};
 }
 
-std::shared_ptr<Network> make_network(const std::vector<LayerArrays>& layers,
+std::shared_ptr<Network> make_network(const std::vector<std::shared_ptr<const AffineMap>>& maps,
                                       const std::vector<ActivationArrays>& activations) {
-    require(!layers.empty() && activations.size() + 1 == layers.size(),
-            "activations: expected one fewer than layers");
-    std::vector<DenseMap> maps;
-    for (const LayerArrays& layer : layers) {
-        maps.push_back(dense_map(layer));
-        require(maps.size() == 1 || maps.back().inputs() == maps[maps.size() - 2].outputs(),
-                "layers: a layer's inputs must be the outputs of the one before");
-    }
+    require(!maps.empty() && activations.size() + 1 == maps.size(),
+            "activations: expected one fewer than maps");
     std::vector<Level> levels;
     for (std::size_t l = 0; l < activations.size(); ++l) {
-        const std::size_t width = maps[l].outputs();
-        levels.push_back({std::move(maps[l]), activation(activations[l], width)});
+        const auto width = static_cast<std::size_t>(std::get<1>(activations[l]).shape(1));
+        require(width <= maps[l]->outputs(), "activations: more neurons than outputs");
+        require(maps[l + 1]->inputs() == maps[l]->outputs(),
+                "maps: a map's inputs must be the outputs of the one before");
+        levels.push_back({maps[l], activation(activations[l], width)});
     }
-    return std::make_shared<Network>(std::move(levels), std::move(maps.back()));
+    return std::make_shared<Network>(std::move(levels), maps.back());
 }
 
-const DenseMap& map_at(const Network& network, std::size_t i) {
-    if (i > network.depth()) throw py::index_error("i: no such layer");
-    return network.map(i);
-}
-
-py::array read_only_view(std::vector<py::ssize_t> shape, std::vector<py::ssize_t> strides,
-                         const double* data, const py::object& owner) {
-    py::array out(py::dtype::of<double>(), std::move(shape), std::move(strides), data, owner);
-    out.attr("flags").attr("writeable") = false;
-    return out;
-}
-
-py::array weight(const py::object& self, std::size_t i) {
-    const DenseMap& map = map_at(self.cast<const Network&>(), i);
-    const auto in = static_cast<py::ssize_t>(map.inputs());
-    const auto out = static_cast<py::ssize_t>(map.outputs());
+// A matrix as it was given.
+py::array weight(const py::object& self) {
+    const auto* dense = std::get_if<Dense>(self.cast<SharedOperation>().get());
+    require(dense != nullptr, "weight: not a dense operation");
+    const auto in = static_cast<py::ssize_t>(dense->inputs());
+    const auto out = static_cast<py::ssize_t>(dense->outputs());
     const py::ssize_t item = sizeof(double);
-    return read_only_view({out, in}, {item, out * item}, map.columns(), self);
-}
-
-py::array bias(const py::object& self, std::size_t i) {
-    const DenseMap& map = map_at(self.cast<const Network&>(), i);
-    const auto out = static_cast<py::ssize_t>(map.outputs());
-    return read_only_view({out}, {sizeof(double)}, map.bias(), self);
+    py::array view(py::dtype::of<double>(), {out, in}, {item, out * item}, dense->columns(), self);
+    view.attr("flags").attr("writeable") = false;
+    return view;
 }
 
 }  // namespace
 
 void register_network(py::module_& module) {
+    py::class_<Operation, SharedOperation>(module, "Operation", "A matrix that is not written out.")
+        .def_property_readonly("weight", &weight);
+    module.def(
+        "dense", [](const Doubles& weight) { return share(dense(weight)); }, py::arg("weight"));
+    module.def(
+        "convolution",
+        [](const Doubles& kernel, const Two& size, const Two& strides,
+           const std::array<std::size_t, 4>& pads, const Two& dilations, std::size_t groups) {
+            return share(convolution(kernel, size, strides, pads, dilations, groups));
+        },
+        py::arg("kernel"), py::arg("size"), py::arg("strides"), py::arg("pads"),
+        py::arg("dilations"), py::arg("groups"));
+    module.def(
+        "sparse",
+        [](std::size_t inputs, const Indices& first, const Indices& column, const Doubles& weight) {
+            return share(sparse(inputs, first, column, weight));
+        },
+        py::arg("inputs"), py::arg("first"), py::arg("column"), py::arg("weight"));
+    py::class_<AffineMap, std::shared_ptr<AffineMap>>(module, "AffineMap",
+                                                      "x -> W x + b, W being a sum of blocks.")
+        .def(py::init(&affine_map), py::arg("inputs"), py::arg("bias"), py::arg("blocks"));
     py::class_<Network, std::shared_ptr<Network>>(module, "Network",
-                                                  "Dense layers with activations between them.")
-        .def(py::init(&make_network), py::arg("layers"), py::arg("activations"))
-        .def("weight", &weight, py::arg("i"))
-        .def("bias", &bias, py::arg("i"));
+                                                  "Affine maps with activations between them.")
+        .def(py::init(&make_network), py::arg("maps"), py::arg("activations"));
 }
 
 }  // namespace pyexpr::python

@@ -11,6 +11,11 @@
 namespace pyexpr {
 namespace {
 
+// What adding up the blocks' entries to those of a map loses, where these have that norm.
+double sum_of_blocks(const AffineMap& map, double norm) {
+    return map.disjoint_inputs() ? 0 : up(gamma(map.blocks().size()) * norm + underflow);
+}
+
 double larger_end(const std::vector<double>& bound, std::size_t cell) {
     return std::max(bound[cell], bound[cell + 1]);
 }
@@ -55,11 +60,11 @@ double Adjoint::error(const Partitions& partitions, std::size_t level, std::size
         else
             to_outputs_through(network_.map(l + 1));
         const double rest = here_.norm * larger_end(after->eps, cell);
-        if (const double closed = up(bound + rest); closed <= enough) return closed;
+        if (const double closed = up(bound + rest + underflow); closed <= enough) return closed;
         to_pre_activations(l, pattern_[l]);
         cell = after->parent[cell];
         const Partition& p = partitions[l];
-        const DenseMap& map = network_.map(l);
+        const AffineMap& map = network_.map(l);
         const double rho = after->extended() ? larger_end(p.rho, cell)
                                              : std::max(p.high_rho(cell), p.high_rho(cell + 1));
         double weighted = 0;
@@ -89,45 +94,54 @@ void Adjoint::find_active(std::size_t level, const Word* letters) {
         for_each_bit(active, w * 64,
                      [&](std::size_t q) { active_.push_back(static_cast<std::uint32_t>(q)); });
     }
+    for (std::size_t q = phi.width(); q < network_.level(level).entries(); ++q)
+        active_.push_back(static_cast<std::uint32_t>(q));
 }
 
 // Of a neuron of the next level to the outputs of this one.
 void Adjoint::to_outputs(std::size_t level, std::size_t neuron) {
-    const DenseMap& map = network_.map(level + 1);
+    const AffineMap& map = network_.map(level + 1);
     here_.value.assign(map.inputs(), 0.0);
-    for (const std::uint32_t j : active_) here_.value[j] = map.column(j)[neuron];
-    here_.error = 0;
-    here_.norm = norm_bound(here_.value.data(), here_.value.size());
+    if (const Dense* dense = map.dense()) {
+        for (const std::uint32_t j : active_) here_.value[j] = dense->column(j)[neuron];
+    } else {
+        next_.value.assign(map.inputs(), 0.0);
+        map.for_each_in_row(neuron, [&](std::size_t j, double w) { next_.value[j] += w; });
+        for (const std::uint32_t j : active_) here_.value[j] = next_.value[j];
+    }
+    here_.error = sum_of_blocks(map, map.row_norms()[neuron]);
+    here_.norm = up(norm_bound(here_.value.data(), here_.value.size()) + here_.error);
 }
 
 // From sensitivity to a map's outputs to that to its inputs.
-void Adjoint::to_outputs_through(const DenseMap& map) {
+void Adjoint::to_outputs_through(const AffineMap& map) {
     next_.value.assign(map.inputs(), 0.0);
-    const bool few = 8 * last_active_.size() < map.outputs();
+    const Dense* dense = map.dense();
+    const bool few = dense && 8 * last_active_.size() < map.outputs();
     for (const std::uint32_t i : active_) {
-        const double* column = map.column(i);
         if (few)
-            for (const std::uint32_t j : last_active_) next_.value[i] += column[j] * here_.value[j];
+            for (const std::uint32_t j : last_active_)
+                next_.value[i] += dense->column(i)[j] * here_.value[j];
         else
-            next_.value[i] = dot(column, here_.value.data(), map.outputs());
+            next_.value[i] = map.column_product(i, here_.value.data());
     }
     next_.error = up(map.spectral_norm() * here_.error +
-                     gamma(map.outputs()) * map.frobenius_norm() * here_.norm + underflow);
+                     gamma(map.column_terms()) * map.frobenius_norm() * here_.norm + underflow);
     next_.norm = up(norm_bound(next_.value.data(), next_.value.size()) + next_.error);
     std::swap(here_, next_);
 }
 
 // From sensitivity to the outputs of a level's neurons to that to their pre-activations.
 void Adjoint::to_pre_activations(std::size_t level, const Word* letters) {
-    const Activation& phi = network_.level(level).activation;
+    const Level& at = network_.level(level);
     bool rounded = false;
     for (const std::uint32_t j : active_) {
-        const double slope = phi.slope(phi.piece(letters, j), j);
+        const double slope = at.slope(letters, j);
         rounded = rounded || (std::abs(slope) != 1 && here_.value[j] != 0);
         here_.value[j] *= slope;
     }
-    here_.norm = up(phi.lipschitz() * here_.norm);
-    here_.error = up(phi.lipschitz() * here_.error);
+    here_.norm = up(at.lipschitz() * here_.norm + underflow);
+    if (here_.error > 0) here_.error = up(at.lipschitz() * here_.error + underflow);
     if (rounded) here_.error = up(here_.error + unit_roundoff * here_.norm + underflow);
 }
 
@@ -157,9 +171,10 @@ std::optional<bool> Adjoint::slope_changes(const Pattern& left, const Pattern& r
     const Activation& phi = network_.level(at->level).activation;
     if (phi.slope(at->threshold + 1, at->neuron) == phi.slope(at->threshold, at->neuron))
         return false;
-    const DenseMap& first = network_.map(at->level + 1);
-    here_.value.assign(first.column(at->neuron), first.column(at->neuron) + first.outputs());
-    here_.error = 0;
+    const AffineMap& first = network_.map(at->level + 1);
+    here_.value.assign(first.outputs(), 0.0);
+    first.add_column(at->neuron, 1.0, here_.value.data());
+    here_.error = sum_of_blocks(first, first.frobenius_norm());
     for (std::size_t l = at->level + 1; l < network_.depth(); ++l) {
         here_.norm = up(norm_bound(here_.value.data(), here_.value.size()) + here_.error);
         find_active(l, left[l]);
@@ -167,24 +182,24 @@ std::optional<bool> Adjoint::slope_changes(const Pattern& left, const Pattern& r
         if (!push_forward(l)) return false;
     }
     for (double x : here_.value)
-        if (std::abs(x) > here_.error) return true;
+        if (std::isfinite(x) && std::abs(x) > here_.error) return true;
     return here_.error > 0 ? std::nullopt : std::optional(false);
 }
 
 // Of the next level's pre-activations to something, from that of this level's, which has been
 // multiplied by the slopes; false if nothing gets through.
 bool Adjoint::push_forward(std::size_t level) {
-    const DenseMap& map = network_.map(level + 1);
+    const AffineMap& map = network_.map(level + 1);
     next_.value.assign(map.outputs(), 0.0);
     bool any = false;
     for (const std::uint32_t j : active_) {
         if (here_.value[j] == 0) continue;
-        axpy(here_.value[j], map.column(j), next_.value.data(), map.outputs());
+        map.add_column(j, here_.value[j], next_.value.data());
         any = true;
     }
     if (!any && here_.error == 0) return false;
     next_.error = up(map.spectral_norm() * here_.error +
-                     gamma(active_.size()) * map.frobenius_norm() * here_.norm + underflow);
+                     gamma(map.terms()) * map.frobenius_norm() * here_.norm + underflow);
     std::swap(here_, next_);
     return true;
 }

@@ -55,16 +55,16 @@ void Engine::plan() {
     for (std::size_t l = network_.depth(); l-- > 0;) {
         options_.poll();
         const Level& level = network_.level(l);
-        const double lipschitz = level.activation.lipschitz();
-        const double loss = gamma(level.map.inputs()) * level.map.frobenius_norm() * lipschitz;
+        const double lipschitz = level.lipschitz();
+        const double loss = gamma(level.map().terms()) * level.map().frobenius_norm() * lipschitz;
         if (extended_levels_ == 0 && !(loss * growth <= small_error)) extended_levels_ = l + 1;
-        if (l > 0) growth_[l] = growth *= lipschitz * level.map.spectral_norm();
+        if (l > 0) growth_[l] = growth *= lipschitz * level.map().spectral_norm();
     }
 }
 
 // The whole line as one cell; the inputs are exact, so the first level's sums are the only error.
 void Engine::start() {
-    const DenseMap& map = network_.map(0);
+    const AffineMap& map = network_.map(0);
     const std::size_t n = map.outputs();
     Partition& whole = partitions_[0];
     whole.clear();
@@ -80,7 +80,7 @@ void Engine::start() {
         std::copy_n(map.bias(), n, whole.row(v));
         low.assign(n, 0.0);
         for (std::size_t j = 0; j < x.size(); ++j)
-            if (x[j] != 0) axpy_extended(x[j], 0, map.column(j), whole.row(v), low.data(), n);
+            if (x[j] != 0) map.add_column_extended(j, x[j], 0, whole.row(v), low.data());
         const double norm = up(norm_bound(x.data(), x.size()) + 1);
         whole.norm.push_back(norm);
         whole.eps.push_back(0);
@@ -88,7 +88,7 @@ void Engine::start() {
         if (extended_levels_ > 0) {
             normalise(whole.row(v), low.data(), n);
             whole.lows.insert(whole.lows.end(), low.begin(), low.end());
-            whole.rho.push_back(up(compensated(x.size()) * norm));
+            whole.rho.push_back(up(compensated(map.terms()) * norm));
         } else {
             add(low.data(), whole.row(v), n);
             whole.rho.push_back(up(4 * unit_roundoff * norm));

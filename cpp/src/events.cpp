@@ -61,7 +61,7 @@ void Events::locate(const Level& level, const Partition& p, std::size_t cell, st
     const Vertex& from = p.vertices[cell];
     const Vertex& to = p.vertices[cell + 1];
     const double theta = level.activation.threshold(threshold);
-    const double norm = level.map.row_norms()[neuron];
+    const double norm = level.map().row_norms()[neuron];
     const Pair first = p.entry(cell, neuron), second = p.entry(cell + 1, neuron);
     const double a = (first.high - theta) + first.low, b = (second.high - theta) + second.low;
     const double length = to.t - from.t, change = std::abs(a - b);

@@ -57,17 +57,19 @@ ExactLine::ExactLine(const Network& network, const Line& line, std::function<voi
     const int exponent = CommonExponent().add(line.x0.data(), n).add(line.x1.data(), n).get();
     for (std::size_t i = 0; i < n; ++i) {
         const Integer a = scaled(line.x0[i], exponent), b = scaled(line.x1[i], exponent) - a;
-        if (a == 0 && b == 0) continue;
-        input_.live.push_back(static_cast<std::uint32_t>(i));
         input_.values.push_back({a, b});
     }
     input_.ready = true;
 
     in_exponent_.push_back(exponent);
     for (std::size_t l = 0; l <= network.depth(); ++l) {
-        const DenseMap& map = network.map(l);
-        weight_exponent_.push_back(
-            CommonExponent().add(map.columns(), map.inputs() * map.outputs()).get());
+        const AffineMap& map = network.map(l);
+        CommonExponent weights;
+        for (const Block& block : map.blocks())
+            std::visit(
+                [&](const auto& op) { weights.add(op.weights().data(), op.weights().size()); },
+                block.operation());
+        weight_exponent_.push_back(weights.get());
         CommonExponent pre;
         pre.add_exponent(in_exponent_[l] + weight_exponent_[l]).add(map.bias(), map.outputs());
         rows_[l].values.resize(map.outputs());
@@ -82,6 +84,7 @@ ExactLine::ExactLine(const Network& network, const Line& line, std::function<voi
             CommonExponent().add(phi.slopes().data(), phi.slopes().size()).get());
         CommonExponent out;
         out.add_exponent(pre_exponent_[l] + slope_exponent_[l]);
+        if (network.level(l).passes()) out.add_exponent(pre_exponent_[l]);
         for (std::size_t piece = 0; piece < phi.pieces(); ++piece)
             for (std::size_t q = 0; q < phi.width(); ++q)
                 if (const Dyadic c = exact_offset(phi, piece, q); c.mantissa != 0)
@@ -112,12 +115,16 @@ void ExactLine::set_pattern(const Pattern& pattern) {
 
 Affine<Integer> ExactLine::activate(std::size_t level, std::size_t neuron) {
     const Activation& phi = network_.level(level).activation;
-    const std::size_t piece = phi.piece(hidden_[level].letters.data(), neuron);
+    const int exponent = in_exponent_[level + 1] - pre_exponent_[level];
     Affine<Integer> out;
+    if (neuron >= phi.width()) {
+        const Affine<Integer>& z = pre_activation(level, neuron);
+        return {z.a << -exponent, z.b << -exponent};
+    }
+    const std::size_t piece = phi.piece(hidden_[level].letters.data(), neuron);
     out.a = scaled(exact_offset(phi, piece, neuron), in_exponent_[level + 1]);
     if (const Float slope(phi.slope(piece, neuron)); slope.mantissa != 0) {
         const Affine<Integer>& z = pre_activation(level, neuron);
-        const int exponent = in_exponent_[level + 1] - pre_exponent_[level];
         Integer scratch;
         add_product(out.a, z.a, slope, exponent, scratch);
         add_product(out.b, z.b, slope, exponent, scratch);
@@ -128,14 +135,9 @@ Affine<Integer> ExactLine::activate(std::size_t level, std::size_t neuron) {
 const ExactLine::Hidden& ExactLine::hidden(std::size_t level) {
     Hidden& h = hidden_[level];
     if (h.ready) return h;
-    h.live.clear();
     h.values.clear();
-    for (std::size_t q = 0; q < network_.level(level).activation.width(); ++q) {
-        Affine<Integer> value = activate(level, q);
-        if (value.a == 0 && value.b == 0) continue;
-        h.live.push_back(static_cast<std::uint32_t>(q));
-        h.values.push_back(std::move(value));
-    }
+    for (std::size_t q = 0; q < network_.level(level).entries(); ++q)
+        h.values.push_back(activate(level, q));
     h.ready = true;
     return h;
 }
@@ -145,16 +147,16 @@ const Affine<Integer>& ExactLine::pre_activation(std::size_t level, std::size_t 
     if (row) return *row;
     poll_();
     const Hidden& h = level == 0 ? input_ : hidden(level - 1);
-    const DenseMap& map = network_.map(level);
+    const AffineMap& map = network_.map(level);
     Affine<Integer> sum;
     Integer scratch;
-    for (std::size_t i = 0; i < h.live.size(); ++i) {
-        const double weight = map.column(h.live[i])[neuron];
-        if (weight == 0) continue;
+    map.for_each_in_row(neuron, [&](std::size_t j, double weight) {
+        const Affine<Integer>& value = h.values[j];
+        if (weight == 0 || (value.a == 0 && value.b == 0)) return;
         const Float w(weight);
-        add_product(sum.a, h.values[i].a, w, weight_exponent_[level], scratch);
-        add_product(sum.b, h.values[i].b, w, weight_exponent_[level], scratch);
-    }
+        add_product(sum.a, value.a, w, weight_exponent_[level], scratch);
+        add_product(sum.b, value.b, w, weight_exponent_[level], scratch);
+    });
     const int finer = in_exponent_[level] + weight_exponent_[level] - pre_exponent_[level];
     sum.a <<= finer;
     sum.b <<= finer;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "pyexpr/kernels.hpp"
 #include "pyexpr/rounding.hpp"
@@ -13,11 +14,6 @@ void ExtendedLine::Coefficient::resize(std::size_t n) {
     low.assign(n, 0.0);
 }
 
-void ExtendedLine::Coefficient::add_product(double high_factor, double low_factor,
-                                            const double* x) {
-    axpy_extended(high_factor, low_factor, x, high.data(), low.data(), high.size());
-}
-
 void ExtendedLine::Coefficient::bound_norm() {
     norm = up(norm_bound(high.data(), high.size()) + norm_bound(low.data(), low.size()) + 1);
 }
@@ -27,8 +23,6 @@ ExtendedLine::ExtendedLine(const Network& network, const Line& line)
     Inputs& in = inputs_[0];
     for (std::size_t i = 0; i < line.x0.size(); ++i) {
         const Pair step = two_sum(line.x1[i], -line.x0[i]);
-        if (line.x0[i] == 0 && step.high == 0) continue;
-        in.live.push_back(static_cast<std::uint32_t>(i));
         in.a.high.push_back(line.x0[i]);
         in.a.low.push_back(0);
         in.b.high.push_back(step.high);
@@ -61,18 +55,18 @@ void ExtendedLine::set_pattern(const Pattern& pattern) {
 const ExtendedLine::Inputs& ExtendedLine::inputs(std::size_t level) {
     if (inputs_[level].ready) return inputs_[level];
     const Inputs& in = inputs(level - 1);
-    const DenseMap& map = network_.map(level - 1);
+    const AffineMap& map = network_.map(level - 1);
     Coefficient a, b;
     a.resize(map.outputs());
     b.resize(map.outputs());
     std::copy_n(map.bias(), map.outputs(), a.high.data());
-    for (std::size_t i = 0; i < in.live.size(); ++i) {
-        const double* column = map.column(in.live[i]);
-        a.add_product(in.a.high[i], in.a.low[i], column);
-        if (in.b.high[i] != 0) b.add_product(in.b.high[i], in.b.low[i], column);
-    }
+    for (std::size_t j = 0; j < map.inputs(); ++j)
+        for (const auto& [sum, factor] : {std::pair(&a, &in.a), std::pair(&b, &in.b)})
+            if (factor->high[j] != 0)
+                map.add_column_extended(j, factor->high[j], factor->low[j], sum->high.data(),
+                                        sum->low.data());
     // |W| eps + |row norms| (rounding of a row), see the filter's bound.
-    const double rounding = up(compensated(in.live.size()) * map.frobenius_norm());
+    const double rounding = up(compensated(map.terms()) * map.frobenius_norm());
     const auto propagate = [&](const Coefficient& from) {
         const double inherited = from.eps > 0 ? map.spectral_norm() * from.eps : 0;
         return up(inherited + rounding * from.norm + underflow);
@@ -85,23 +79,26 @@ const ExtendedLine::Inputs& ExtendedLine::inputs(std::size_t level) {
 
 // The activation on the pattern's pieces.
 void ExtendedLine::fill(std::size_t level, const Coefficient& a, const Coefficient& b) {
-    const Activation& phi = network_.level(level - 1).activation;
+    const Level& made_by = network_.level(level - 1);
+    const Activation& phi = made_by.activation;
     Inputs& out = inputs_[level];
-    out.live.clear();
     for (Coefficient* c : {&out.a, &out.b}) c->resize(0);
     for (std::size_t q = 0; q < phi.width(); ++q) {
         const std::size_t piece = phi.piece(out.letters.data(), q);
         const double slope = phi.slope(piece, q);
         const Pair offset{phi.offset(piece, q), phi.offset_low(piece, q)};
-        if (slope == 0 && offset.high == 0) continue;
         const Ball factor(slope);
         const Ball value = factor * Ball({a.high[q], a.low[q]}, 0) + Ball(offset, 0);
         const Ball rate = factor * Ball({b.high[q], b.low[q]}, 0);
-        out.live.push_back(static_cast<std::uint32_t>(q));
         out.a.high.push_back(value.high);
         out.a.low.push_back(value.low);
         out.b.high.push_back(rate.high);
         out.b.low.push_back(rate.low);
+    }
+    for (const auto& [to, from] : {std::pair(&out.a, &a), std::pair(&out.b, &b)}) {
+        const auto passed = static_cast<std::ptrdiff_t>(phi.width());
+        to->high.insert(to->high.end(), from->high.begin() + passed, from->high.end());
+        to->low.insert(to->low.end(), from->low.begin() + passed, from->low.end());
     }
     out.a.bound_norm();
     out.b.bound_norm();
@@ -109,26 +106,25 @@ void ExtendedLine::fill(std::size_t level, const Coefficient& a, const Coefficie
     // pre-activation and the offset, which may cancel; the offset errs by as little.
     const double n = static_cast<double>(phi.width());
     const auto lost = [&](const Coefficient& z) {
-        const double size = phi.lipschitz() * (norm_bound(z.high.data(), z.high.size()) +
-                                               norm_bound(z.low.data(), z.low.size())) +
+        const double size = made_by.lipschitz() * (norm_bound(z.high.data(), z.high.size()) +
+                                                   norm_bound(z.low.data(), z.low.size())) +
                             n * phi.largest_offset();
         return 4 * extended_rounding(size) + n * underflow;
     };
-    out.a.eps = up(phi.lipschitz() * a.eps + lost(a));
-    out.b.eps = up(phi.lipschitz() * b.eps + lost(b));
+    out.a.eps = up(made_by.lipschitz() * a.eps + lost(a));
+    out.b.eps = up(made_by.lipschitz() * b.eps + lost(b));
     out.ready = true;
 }
 
 Affine<Ball> ExtendedLine::pre_activation(std::size_t level, std::size_t neuron) {
     const Inputs& in = inputs(level);
-    const DenseMap& map = network_.map(level);
+    const AffineMap& map = network_.map(level);
     Pair a{map.bias()[neuron], 0}, b;
-    for (std::size_t i = 0; i < in.live.size(); ++i) {
-        const double weight = map.column(in.live[i])[neuron];
-        add_product(a, {in.a.high[i], in.a.low[i]}, weight);
-        add_product(b, {in.b.high[i], in.b.low[i]}, weight);
-    }
-    const double scale = map.row_norms()[neuron], rounding = compensated(in.live.size());
+    map.for_each_in_row(neuron, [&](std::size_t j, double weight) {
+        add_product(a, {in.a.high[j], in.a.low[j]}, weight);
+        add_product(b, {in.b.high[j], in.b.low[j]}, weight);
+    });
+    const double scale = map.row_norms()[neuron], rounding = compensated(map.terms());
     const auto radius = [&](const Coefficient& from) {
         return up(scale * (from.eps + rounding * from.norm) + underflow);
     };

@@ -91,6 +91,16 @@ void gemm(std::size_t m, std::size_t n, std::size_t k, const double* a, const do
                              in);
 }
 
+void gemm_add(std::size_t m, std::size_t n, std::size_t k, const double* a, std::size_t a_stride,
+              const double* b, std::size_t b_stride, double* c, std::size_t c_stride) {
+    if (m == 0 || n == 0 || k == 0) return;
+    use_one_thread();
+    PYEXPR_BLAS(cblas_dgemm)(row_major, no_trans, no_trans, static_cast<int>(m),
+                             static_cast<int>(n), static_cast<int>(k), 1.0, a,
+                             static_cast<int>(a_stride), b, static_cast<int>(b_stride), 1.0, c,
+                             static_cast<int>(c_stride));
+}
+
 double spectral_norm_bound(std::size_t rows, std::size_t cols, const double* a, int effort) {
     double largest = 0;
     for (std::size_t i = 0; i < rows * cols; ++i) largest = std::max(largest, std::abs(a[i]));

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
 
 #include "pyexpr/kernels.hpp"
 #include "pyexpr/rounding.hpp"
@@ -31,7 +32,7 @@ double sure_gap(const Slopes& a, const Slopes& b) {
 // x y = u v in real arithmetic; false where that cannot be told from doubles alone.
 bool equal_products(double x, double y, double u, double v) {
     const Pair left = two_product(x, y), right = two_product(u, v);
-    if (left.high != right.high || left.low != right.low) return false;
+    if (!std::isfinite(left.high) || left.high != right.high || left.low != right.low) return false;
     // Nothing was lost to underflow, or nothing was there to be lost.
     return std::abs(left.high) > 0x1p-900 || ((x == 0 || y == 0) && (u == 0 || v == 0));
 }
@@ -40,7 +41,8 @@ bool equal_products(double x, double y, double u, double v) {
 // they meet their thresholds together. This settles duplicates and scaled copies without looking
 // at the levels before.
 bool proportional(const Level& level, const Event& a, const Event& b) {
-    const DenseMap& map = level.map;
+    const AffineMap& map = level.map();
+    if (!map.disjoint_inputs()) return false;
     const auto i = static_cast<std::size_t>(a.neuron), j = static_cast<std::size_t>(b.neuron);
     const auto margin_bias = [&](std::size_t q, const Event& e) {
         const double theta = level.activation.threshold(static_cast<std::size_t>(e.threshold));
@@ -48,14 +50,18 @@ bool proportional(const Level& level, const Event& a, const Event& b) {
     };
     const Pair p = margin_bias(i, a), q = margin_bias(j, b);
     if (p.low != 0 || q.low != 0) return false;
-    std::size_t pivot = 0;
-    while (pivot < map.inputs() && map.column(pivot)[i] == 0) ++pivot;
-    if (pivot == map.inputs()) return false;
-    const double x = map.column(pivot)[i], y = map.column(pivot)[j];
-    if (y == 0 || !equal_products(p.high, y, q.high, x)) return false;
-    for (std::size_t k = 0; k < map.inputs(); ++k)
-        if (!equal_products(map.column(k)[i], y, map.column(k)[j], x)) return false;
-    return true;
+    // Pairs of weights for one input.
+    std::vector<std::pair<double, double>> pairs(map.inputs());
+    map.for_each_in_row(i, [&](std::size_t k, double weight) { pairs[k].first = weight; });
+    map.for_each_in_row(j, [&](std::size_t k, double weight) { pairs[k].second = weight; });
+    const auto pivot = std::find_if(pairs.begin(), pairs.end(),
+                                    [](const auto& pair) { return pair.first != 0; });
+    if (pivot == pairs.end() || pivot->second == 0) return false;
+    const auto [x, y] = *pivot;
+    if (!equal_products(p.high, y, q.high, x)) return false;
+    return std::all_of(pairs.begin(), pairs.end(), [x = x, y = y](const auto& pair) {
+        return equal_products(pair.first, y, pair.second, x);
+    });
 }
 
 // The filter's margin at a vertex, and which vertex's row it measures the slope by.
@@ -176,7 +182,7 @@ void Predicates::settle_signs(const Partitions& partitions, const Slice& slice, 
         positive[w] &= ~questions;
         zero[w] = 0;
         for_each_bit(questions, w * 64, [&](std::size_t q) {
-            const double scale = level.map.row_norms()[q] * p.norm[v], z = p.row(v)[q];
+            const double scale = level.map().row_norms()[q] * p.norm[v], z = p.row(v)[q];
             const int sign = [&] {
                 if (const auto sure = adjoint_sign(partitions, slice, v, q, k)) {
                     ++certificate_.signs.adjoint;
@@ -187,8 +193,9 @@ void Predicates::settle_signs(const Partitions& partitions, const Slice& slice, 
             }();
             if (sign > 0) set_bit(positive, q);
             if (sign == 0) set_bit(zero, q);
-            // Where the float is on the letter's side, phi is evaluated on the right piece.
-            if (const double d = z - phi.threshold(k); (sign > 0) != (d > 0) || sign == 0)
+            // Where the float is on the letter's side, phi is evaluated on the right piece; where
+            // it meets the threshold, a low part may be on either.
+            if (const double d = z - phi.threshold(k); sign == 0 || d == 0 || (sign > 0) != (d > 0))
                 out.displacement += 2 * phi.lipschitz() *
                                     (std::abs(d) + 2 * unit_roundoff * std::abs(z));
         });
@@ -217,7 +224,7 @@ std::optional<int> Predicates::adjoint_sign(const Partitions& partitions, const 
 
 double Predicates::position_error(const Partitions& partitions, std::size_t level, std::size_t cell,
                                   const Vertex& vertex, double enough) {
-    if (vertex.tau <= enough) return vertex.tau;
+    if (vertex.tau == 0 || vertex.tau <= enough) return vertex.tau;
     const auto made_at = static_cast<std::size_t>(vertex.level);
     for (; level > made_at; --level) cell = partitions[level].parent[cell];
     const double tau = adjoint_.root_error(partitions, made_at, cell,
@@ -289,6 +296,7 @@ bool Predicates::dead_between(const Pattern& left, const Pattern& right) const {
     };
     for (std::size_t l = network_.depth(); l-- > 0;) {
         const Activation& phi = network_.level(l).activation;
+        if (network_.level(l).passes()) continue;
         if (constant(phi, left[l]) && (left[l] == right[l] || constant(phi, right[l]))) return true;
     }
     return false;
@@ -318,7 +326,7 @@ double Predicates::position(const Pattern& pattern, const Vertex& vertex) {
     });
 }
 
-bool Slopes::measure(const DenseMap& readout, const Partition& cells, std::size_t cell) {
+bool Slopes::measure(const AffineMap& readout, const Partition& cells, std::size_t cell) {
     const std::size_t n = readout.outputs();
     value.resize(n);
     error.resize(n);

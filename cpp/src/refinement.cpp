@@ -82,6 +82,8 @@ void Refinement::find_active() {
         for_each_bit(active, w * 64,
                      [&](std::size_t q) { active_.push_back(static_cast<std::uint32_t>(q)); });
     }
+    for (std::size_t q = phi.width(); q < level_->entries(); ++q)
+        active_.push_back(static_cast<std::uint32_t>(q));
 }
 
 void Refinement::fold_constants() {
@@ -98,53 +100,79 @@ void Refinement::fold_constants() {
         const double value = phi.offset(phi.piece(events_->left.data(), q), q);
         if (value == 0) continue;
         squares += value * value;
-        axpy_extended(value, phi.offset_low(phi.piece(events_->left.data(), q), q),
-                      next_->column(q), constant_.data(), constant_low_.data(), next_->outputs());
+        next_->add_column_extended(q, value, phi.offset_low(phi.piece(events_->left.data(), q), q),
+                                   constant_.data(), constant_low_.data());
     }
     if (wanted_.rows == Rows::plain && squares > 0)
         add(constant_low_.data(), constant_.data(), next_->outputs());
     constant_norm_ = up(std::sqrt(squares) + underflow);
 }
 
-void Refinement::activate(const double* z, double* out) const {
+// Of what is active, phi, or the entry itself where it passes; one after another, or each at its
+// own place.
+void Refinement::activate(const double* z, double* out, bool in_place) const {
     const Activation& phi = level_->activation;
+    const std::size_t width = phi.width(), thresholds = phi.thresholds();
     for (std::size_t i = 0; i < active_.size(); ++i) {
         const std::size_t q = active_[i];
         std::size_t piece = 0;
-        for (std::size_t k = 0; k < phi.thresholds(); ++k) piece += z[q] > phi.threshold(k);
-        out[i] = phi.slope(piece, q) * z[q] + phi.offset(piece, q);
+        for (std::size_t k = 0; k < thresholds; ++k) piece += z[q] > phi.threshold(k);
+        const double h = q < width ? phi.slope(piece, q) * z[q] + phi.offset(piece, q) : z[q];
+        out[in_place ? q : i] = h;
     }
 }
 
+Pair Refinement::activate(const Pair& z, std::size_t q) const {
+    const Activation& phi = level_->activation;
+    if (q >= phi.width()) return z;
+    std::size_t piece = 0;
+    for (std::size_t k = 0; k < phi.thresholds(); ++k)
+        piece += is_positive(z - Pair{phi.threshold(k)});
+    return Pair{phi.slope(piece, q)} * z + Pair{phi.offset(piece, q), phi.offset_low(piece, q)};
+}
+
+// One product with what is active: of a single matrix, the active columns alone.
 void Refinement::multiply(Scratch& scratch) {
+    const Dense* dense = next_->dense();
     const std::size_t vertices = slice_.cells() + 1, k = active_.size(), n = next_->outputs();
-    scratch.hidden.resize(vertices * k);
+    const std::size_t width = dense ? k : next_->inputs();
+    scratch.hidden.resize(vertices * width);
+    if (!dense) std::fill(scratch.hidden.begin(), scratch.hidden.end(), 0.0);
     norm_.resize(vertices);
     rho_.resize(vertices);
+    const double loss = gamma(dense ? k : next_->terms() + next_->blocks().size());
     for (std::size_t v = 0; v < vertices; ++v) {
-        double* h = &scratch.hidden[v * k];
-        activate(from_->row(slice_.first + v), h);
-        const double size = wanted_.bounds ? norm_bound(h, k) : 0;
+        const double* z = from_->row(slice_.first + v);
+        double* h = &scratch.hidden[v * width];
+        activate(z, h, !dense);
+        const double size = wanted_.bounds ? norm_bound(h, width) : 0;
         norm_[v] = up(size + constant_norm_ + 1);
         // The products in any order, the constant (compensated) and its addition.
-        rho_[v] = up(gamma(k) * size + 4 * unit_roundoff * norm_[v]);
-    }
-    const double* columns = next_->columns();
-    if (k < level_->activation.width()) {
-        scratch.weights.resize(k * n);
-        for (std::size_t i = 0; i < k; ++i)
-            std::copy_n(next_->column(active_[i]), n, &scratch.weights[i * n]);
-        columns = scratch.weights.data();
+        rho_[v] = up(loss * size + 4 * unit_roundoff * norm_[v]);
     }
     rows_.resize(vertices * n);
-    gemm(vertices, n, k, scratch.hidden.data(), columns, rows_.data());
+    if (dense)
+        multiply_dense(*dense, scratch);
+    else
+        next_->multiply(vertices, scratch.hidden.data(), rows_.data(), scratch.weights);
     for (std::size_t v = 0; v < vertices; ++v) add(constant_.data(), &rows_[v * n], n);
+}
+
+void Refinement::multiply_dense(const Dense& dense, Scratch& scratch) {
+    const std::size_t vertices = slice_.cells() + 1, k = active_.size(), n = next_->outputs();
+    const double* columns = dense.columns();
+    if (k < next_->inputs()) {
+        scratch.weights.resize(k * n);
+        for (std::size_t i = 0; i < k; ++i)
+            std::copy_n(dense.column(active_[i]), n, &scratch.weights[i * n]);
+        columns = scratch.weights.data();
+    }
+    gemm(vertices, n, k, scratch.hidden.data(), columns, rows_.data());
     scratch.gemm_flops += 2.0 * static_cast<double>(vertices) * static_cast<double>(n * k);
 }
 
 // The same with everything in double-double.
 void Refinement::multiply_extended() {
-    const Activation& phi = level_->activation;
     const std::size_t vertices = slice_.cells() + 1, n = next_->outputs();
     rows_.resize(vertices * n);
     lows_.resize(vertices * n);
@@ -156,18 +184,13 @@ void Refinement::multiply_extended() {
         std::copy_n(constant_low_.data(), n, low);
         double squares = 0;
         for (const std::uint32_t q : active_) {
-            const Pair z = from_->entry(slice_.first + v, q);
-            std::size_t piece = 0;
-            for (std::size_t k = 0; k < phi.thresholds(); ++k)
-                piece += is_positive(z - Pair{phi.threshold(k)});
-            const Pair h = Pair{phi.slope(piece, q)} * z +
-                           Pair{phi.offset(piece, q), phi.offset_low(piece, q)};
-            axpy_extended(h.high, h.low, next_->column(q), row, low, n);
+            const Pair h = activate(from_->entry(slice_.first + v, q), q);
+            next_->add_column_extended(q, h.high, h.low, row, low);
             squares += h.high * h.high;
         }
         normalise(row, low, n);
         norm_[v] = up(std::sqrt(squares) + constant_norm_ + 1);
-        rho_[v] = up(compensated(phi.width()) * norm_[v]);
+        rho_[v] = up(compensated(next_->terms()) * norm_[v]);
     }
 }
 
@@ -176,7 +199,7 @@ void Refinement::multiply_extended() {
 double Refinement::block_norm(const std::vector<std::uint32_t>& live) const {
     Buffer block(live.size() * active_.size());
     for (std::size_t j = 0; j < live.size(); ++j) {
-        const double* column = level_->map.column(live[j]);
+        const double* column = level_->map().dense()->column(live[j]);
         for (std::size_t i = 0; i < active_.size(); ++i)
             block[j * active_.size() + i] = column[active_[i]];
     }
@@ -187,7 +210,7 @@ double Refinement::block_norm(const std::vector<std::uint32_t>& live) const {
 // eps' <= lipschitz (|W|_2 eps + |row norms|_2 rho), over the active rows and live columns.
 void Refinement::bound_gains(const std::vector<std::uint32_t>& live) {
     const Activation& phi = level_->activation;
-    const DenseMap& map = level_->map;
+    const AffineMap& map = level_->map();
     double largest_eps = 0, largest_norm = 0;
     active_norms_.clear();
     for (std::uint32_t q : active_) active_norms_.push_back(map.row_norms()[q]);
@@ -199,10 +222,10 @@ void Refinement::bound_gains(const std::vector<std::uint32_t>& live) {
     double norm = frobenius;
     if (largest_eps > 0) {
         norm = std::min(norm, map.spectral_norm());
-        if (largest_eps * wanted_.growth > good_enough * largest_norm)
+        if (map.dense() && largest_eps * wanted_.growth > good_enough * largest_norm)
             norm = std::min(norm, block_norm(live));
     }
-    const double lipschitz = phi.lipschitz();
+    const double lipschitz = level_->lipschitz();
     speed_ = up(lipschitz * (norm * from_->speed + underflow));
     for (std::size_t v = 0; v < fresh_.size(); ++v) {
         const std::size_t at = slice_.first + v;
@@ -344,15 +367,20 @@ void Refinement::interpolate(Partition& out, std::size_t cell, std::size_t first
 Refinement::Kinks Refinement::add_kinks(Partition& out, std::size_t cell,
                                         std::span<const Event> events, const Span& span,
                                         const Ends& at) const {
+    const Dense* dense = next_->dense();
     double squares = 0, size_squares = 0;
     for (const Event& e : events) {
-        const double* column = next_->column(static_cast<std::size_t>(e.neuron));
+        const auto q = static_cast<std::size_t>(e.neuron);
         const double kink = this->kink<double>(cell, e, span);
-        if (&e == events.data())
-            lerp_axpy(out.row(at.first), out.row(at.last), span.s.high, kink, column,
+        if (&e == events.data() && dense) {
+            lerp_axpy(out.row(at.first), out.row(at.last), span.s.high, kink, dense->column(q),
                       out.row(at.middle), out.width);
-        else
-            axpy(kink, column, out.row(at.middle), out.width);
+        } else {
+            if (&e == events.data())
+                lerp(out.row(at.first), out.row(at.last), span.s.high, out.row(at.middle),
+                     out.width);
+            next_->add_column(q, kink, out.row(at.middle));
+        }
         squares += kink * kink;
         size_squares += e.size * e.size;
     }
@@ -391,9 +419,9 @@ Refinement::Kinks Refinement::add_compensated(std::size_t cell, std::span<const 
                                               double* low) const {
     double squares = 0, size_squares = 0;
     for (const Event& e : events) {
-        const double* column = next_->column(static_cast<std::size_t>(e.neuron));
         const Pair kink = this->kink<Pair>(cell, e, span);
-        axpy_extended(kink.high, kink.low, column, row, low, next_->outputs());
+        next_->add_column_extended(static_cast<std::size_t>(e.neuron), kink.high, kink.low, row,
+                                   low);
         squares += kink.high * kink.high;
         size_squares += e.size * e.size;
     }

@@ -35,7 +35,7 @@ def real_array(name: str, value: object, *ndims: int) -> FloatArray:
     """
     array = _as_array(name, value)
     if ndims and array.ndim not in ndims:
-        wanted = " or ".join(_SHAPES[ndim] for ndim in ndims)
+        wanted = " or ".join(_SHAPES.get(ndim, f"{ndim}-dimensional") for ndim in ndims)
         raise ValueError(f"{name} has shape {array.shape}; it must be {wanted}")
     finite = np.isfinite(array)
     if not finite.all():
@@ -51,9 +51,9 @@ def real_number(name: str, value: object) -> float:
     return float(real_array(name, value, 0))
 
 
-def end_points(x0: object, x1: object, size: int) -> tuple[FloatArray, FloatArray]:
-    """The ends of a segment in an input space of `size` dimensions, both [size]."""
-    return _end_point("x0", x0, size), _end_point("x1", x1, size)
+def end_points(x0: object, x1: object, shape: tuple[int, ...]) -> tuple[FloatArray, FloatArray]:
+    """The ends of a segment in an input space of this shape, both flat."""
+    return _end_point("x0", x0, shape), _end_point("x1", x1, shape)
 
 
 def read_only(array: FloatArray) -> FloatArray:
@@ -62,11 +62,11 @@ def read_only(array: FloatArray) -> FloatArray:
     return array
 
 
-def _end_point(name: str, value: object, size: int) -> FloatArray:
-    point = real_array(name, value, 1)
-    if point.shape != (size,):
-        raise ValueError(f"{name} has shape {point.shape}, but the network's input is ({size},)")
-    return point
+def _end_point(name: str, value: object, shape: tuple[int, ...]) -> FloatArray:
+    point = real_array(name, value)
+    if point.shape != shape:
+        raise ValueError(f"{name} has shape {point.shape}, but the network's input is {shape}")
+    return point.reshape(-1)
 
 
 def _as_array(name: str, value: object) -> npt.NDArray[np.generic]:

@@ -6,14 +6,34 @@ from numpy.typing import NDArray
 _Floats = NDArray[np.float64]
 _Certificate = tuple[tuple[int, int, int, int, int, float], ...]
 
+class Operation:
+    @property
+    def weight(self) -> _Floats: ...
+
+def dense(weight: _Floats) -> Operation: ...
+def convolution(
+    kernel: _Floats,
+    size: tuple[int, int],
+    strides: tuple[int, int],
+    pads: tuple[int, int, int, int],
+    dilations: tuple[int, int],
+    groups: int,
+) -> Operation: ...
+def sparse(
+    inputs: int, first: NDArray[np.int64], column: NDArray[np.int64], weight: _Floats
+) -> Operation: ...
+
+class AffineMap:
+    def __init__(
+        self, inputs: int, bias: _Floats, blocks: Sequence[tuple[int, int, Operation]]
+    ) -> None: ...
+
 class Network:
     def __init__(
         self,
-        layers: Sequence[tuple[_Floats, _Floats]],
+        maps: Sequence[AffineMap],
         activations: Sequence[tuple[_Floats, _Floats, float]],
     ) -> None: ...
-    def weight(self, i: int) -> _Floats: ...
-    def bias(self, i: int) -> _Floats: ...
 
 class Trace:
     @property

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pyexpr._arrays import FloatArray, read_only, real_array, real_number
+from pyexpr._text import plural
 
 MAX_BREAKPOINTS = 100  # so that letters fit int8
 _INT8 = np.iinfo(np.int8)
@@ -168,7 +169,7 @@ class PiecewiseLinear:
             return f"{name}({knots[0]:g}, {knots[1]:g})"
         if knots == [0.0] and self.value == 0.0 and (slopes[..., 1] == 1.0).all():
             return "PReLU" if slopes.ndim == 2 else f"LeakyReLU({slopes[0]:g})"
-        return f"PiecewiseLinear with {_plural(len(knots), 'breakpoint')}"
+        return f"PiecewiseLinear with {plural(len(knots), 'breakpoint')}"
 
 
 ActivationLike: TypeAlias = str | PiecewiseLinear
@@ -263,7 +264,7 @@ def _slopes(value: object, pieces: int) -> FloatArray:
     slopes = real_array("slopes", value, 1, 2)
     if slopes.shape[-1] != pieces or not slopes.size:
         raise ValueError(
-            f"slopes has shape {slopes.shape}; for {_plural(pieces - 1, 'breakpoint')} "
+            f"slopes has shape {slopes.shape}; for {plural(pieces - 1, 'breakpoint')} "
             f"it must be [{pieces}], or [n, {pieces}] with a row for each of n neurons"
         )
     return slopes
@@ -276,14 +277,10 @@ def _first_letter(value: int, breakpoints: int) -> int:
         raise TypeError(f"first_letter is {value!r}; it must be an integer") from None
     if not _INT8.min <= letter <= _INT8.max - breakpoints:
         raise ValueError(
-            f"first_letter is {reprlib.repr(letter)}; with {_plural(breakpoints, 'breakpoint')} "
+            f"first_letter is {reprlib.repr(letter)}; with {plural(breakpoints, 'breakpoint')} "
             f"it must be from {_INT8.min} to {_INT8.max - breakpoints}"
         )
     return letter
-
-
-def _plural(count: int, noun: str) -> str:
-    return f"{count} {noun}{'s' * (count != 1)}"
 
 
 def _offsets(breakpoints: FloatArray, slopes: FloatArray, value: float) -> list[float]:

@@ -27,7 +27,7 @@ def count_regions(
     ----------
     net
         A Network, a list of (W [out, in], b [out]) for ReLU, or a path.
-    x0, x1 : array_like [n]
+    x0, x1 : array_like [*input_shape]
         Real numbers that float64 holds exactly; never modified.
     kind
         "linear": maximal intervals on which the network's output is affine. "activation": maximal
@@ -50,7 +50,7 @@ def count_regions(
     if kind not in ("linear", "activation"):
         raise ValueError(f'kind is {kind!r}; it must be "linear" or "activation"')
     network = as_network(net)
-    segment = end_points(x0, x1, *network.input_shape)
+    segment = end_points(x0, x1, network.input_shape)
     linear = kind == "linear"
     count = _core.count_linear_regions if linear else _core.count_activation_regions
     regions, decisions = count(network._core, *segment)
@@ -103,7 +103,7 @@ def count_transitions(
     if per not in ("total", "layer", "neuron"):
         raise ValueError(f'per is {per!r}; it must be "total", "layer" or "neuron"')
     network = as_network(net)
-    segment = end_points(x0, x1, *network.input_shape)
+    segment = end_points(x0, x1, network.input_shape)
     counts, decisions = _core.count_transitions(network._core, *segment)
     certificate = from_rows(decisions)
     if per == "neuron":

@@ -6,17 +6,25 @@ import math
 import operator
 import os
 import reprlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
 
 import numpy as np
 import numpy.typing as npt
 
 from pyexpr._arrays import FloatArray, real_array, real_number
 from pyexpr._core import Network as CoreNetwork
+from pyexpr._text import plural
 from pyexpr.activations import ActivationLike, PiecewiseLinear, as_activation
+from pyexpr.graph import Activation, Affine, Graph, Input, Node, describe
+from pyexpr.lowering import lower
+from pyexpr.operations import Dense
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
 
 DenseLayer: TypeAlias = tuple[npt.ArrayLike, npt.ArrayLike]
 
@@ -47,18 +55,18 @@ class Network:
     pyexpr counts is true of the function that they define in real arithmetic.
     """
 
-    __slots__ = ("__weakref__", "_core", "_layers")
+    __slots__ = ("__weakref__", "_core", "_graph", "_layer_of_level")
 
+    _graph: Graph
     _core: CoreNetwork
-    _layers: tuple[Layer, ...]
+    _layer_of_level: npt.NDArray[np.int64]
 
-    def __init__(self, core: CoreNetwork, activations: Sequence[PiecewiseLinear]) -> None:
-        """For `Network.dense`, which checks everything."""
-        self._core = core
-        self._layers = tuple(
-            Layer(core.weight(i), core.bias(i), activation)
-            for i, activation in enumerate([*activations, None])
-        )
+    def __init__(self, graph: Graph) -> None:
+        """Of a graph that the makers of networks have checked."""
+        lowered = lower(graph)
+        self._graph = graph
+        self._core = lowered.network
+        self._layer_of_level = np.array(lowered.layer_of_level, dtype=np.int64)
 
     @classmethod
     def dense(
@@ -87,10 +95,13 @@ class Network:
         checked = _check_layers(layers)
         widths = [len(bias) for _, bias in checked[:-1]]
         activations = _check_activations(activation, widths)
-        parameters = [
-            _core_activation(phi, width) for phi, width in zip(activations, widths, strict=True)
-        ]
-        return cls(CoreNetwork(checked, parameters), activations)
+        nodes: list[Node] = [Input((checked[0][0].shape[1],))]
+        for (weight, bias), phi in zip(checked, [*activations, None], strict=True):
+            operation = Dense(weight)
+            nodes.append(Affine(bias.shape, ((len(nodes) - 1, operation),), bias))
+            if phi is not None:
+                nodes.append(Activation(bias.shape, len(nodes) - 1, phi))
+        return cls(Graph(tuple(nodes)))
 
     @classmethod
     def random(
@@ -128,25 +139,42 @@ class Network:
             layers.append((weight, rng.standard_normal(fan_out) * bias_scale))
         return cls.dense(layers, activation)
 
+    def _level_of_layer(self, layer: int) -> int:
+        return int(np.flatnonzero(self._layer_of_level == layer)[0])
+
+    @property
+    def graph(self) -> Graph:
+        """The network's tensors, and what makes each of them."""
+        return self._graph
+
     @property
     def layers(self) -> tuple[Layer, ...]:
-        """The layers, from the input to the output."""
-        return self._layers
+        """The layers of a chain of dense ones, from the input to the output.
+
+        Raises
+        ------
+        ValueError
+            The network is no such chain; see `graph`.
+        """
+        layers = [*_dense_layers(self._graph)]
+        if len(layers) != len(self._graph.layers) + 1:
+            raise ValueError("the network is no chain of dense layers; see its graph")
+        return tuple(layers)
 
     @property
-    def input_shape(self) -> tuple[int]:
-        """(n,) for f: R^n -> R^m."""
-        return (self._layers[0].weight.shape[1],)
+    def input_shape(self) -> tuple[int, ...]:
+        """Of what the network is given."""
+        return self._graph.input_shape
 
     @property
-    def output_shape(self) -> tuple[int]:
-        """(m,) for f: R^n -> R^m."""
-        return (len(self._layers[-1].bias),)
+    def output_shape(self) -> tuple[int, ...]:
+        """Of what the network returns."""
+        return self._graph.output_shape
 
     @property
     def neurons_per_layer(self) -> tuple[int, ...]:
-        """The hidden layers' widths."""
-        return tuple(len(layer.bias) for layer in self._layers[:-1])
+        """The neurons of each activation, in the graph's order."""
+        return tuple(math.prod(layer.shape) for layer in self._graph.layers)
 
     @property
     def n_neurons(self) -> int:
@@ -160,28 +188,28 @@ class Network:
 
         Parameters
         ----------
-        x : array_like [n] or [B, n]
+        x : array_like [*input_shape] or [B, *input_shape]
 
         Returns
         -------
-        float64 [m] or [B, m]
+        float64 [*output_shape] or [B, *output_shape]
 
         Raises
         ------
         TypeError, ValueError
             x is not real and finite, or its shape does not fit the network's input.
         """
-        h = real_array("x", x, 1, 2)
-        if h.shape[-1:] != self.input_shape:
-            (n,) = self.input_shape
+        rank = len(self.input_shape)
+        h = real_array("x", x, rank, rank + 1)
+        if h.shape[h.ndim - rank :] != self.input_shape:
+            n = ", ".join(map(str, self.input_shape))
             raise ValueError(
-                f"x has shape {h.shape}, but the network's input is ({n},); "
+                f"x has shape {h.shape}, but the network's input is ({n}{',' * (rank == 1)}); "
                 f"x must be [{n}] or [B, {n}]"
             )
-        for layer in self._layers:
-            z = h @ layer.weight.T + layer.bias
-            h = z if layer.activation is None else layer.activation.evaluate(z)
-        return h
+        batch = h.shape[: h.ndim - rank]
+        out = self._graph.evaluate(h.reshape(-1, math.prod(self.input_shape)))
+        return out.reshape(*batch, *self.output_shape)
 
     def __copy__(self) -> Network:
         return self
@@ -189,52 +217,76 @@ class Network:
     def __deepcopy__(self, memo: dict[int, Any]) -> Network:
         return self
 
-    def __reduce__(self) -> tuple[Callable[..., Network], tuple[object, ...]]:
-        layers = [(layer.weight, layer.bias) for layer in self._layers]
-        return Network.dense, (layers, [layer.activation for layer in self._layers[:-1]])
+    def __reduce__(self) -> tuple[type[Network], tuple[Graph]]:
+        return Network, (self._graph,)
 
     def __repr__(self) -> str:
-        sizes = [*map(str, self.input_shape + self.neurons_per_layer + self.output_shape)]
+        widths = (
+            "x".join(map(str, self.input_shape)),
+            *map(str, self.neurons_per_layer),
+            "x".join(map(str, self.output_shape)),
+        )
+        sizes = [*widths]
         if len(sizes) > _SIZES_SHOWN:
             sizes = [*sizes[: _SIZES_SHOWN // 2], "...", *sizes[-2:]]
-        return f"<Network {'-'.join(sizes)}, {_plural(self.n_neurons, 'neuron')}>"
+        return f"<Network {'-'.join(sizes)}, {plural(self.n_neurons, 'neuron')}>"
 
     def __str__(self) -> str:
-        """A line for every layer, and totals."""
-        rows = [
-            (str(i), " -> ".join(map(str, layer.weight.shape[::-1])), str(layer.activation or "-"))
-            for i, layer in enumerate(self._layers)
-        ]
-        table = [("layer", "in -> out", "activation"), *rows]
-        first, second, _ = (max(map(len, column)) for column in zip(*table, strict=True))
-        lines = [f"{i:>{first}}  {shape:<{second}}  {name}" for i, shape, name in table]
-        n_parameters = sum(layer.weight.size + layer.bias.size for layer in self._layers)
-        neurons = _plural(self.n_neurons, "neuron")
-        return "\n".join([*lines, f"{neurons}, {_plural(n_parameters, 'parameter')}"])
+        """A line for every tensor, and totals."""
+        return describe(self._graph)
 
 
-NetworkLike: TypeAlias = Network | Sequence[DenseLayer] | str | os.PathLike[str]
+def _dense_layers(graph: Graph) -> Iterator[Layer]:
+    """Up to where the graph stops being a chain of dense layers."""
+    for i in range(1, len(graph.nodes), 2):
+        affine = graph.nodes[i]
+        phi = graph.nodes[i + 1] if i + 1 < len(graph.nodes) else None
+        if not isinstance(affine, Affine) or not (phi is None or isinstance(phi, Activation)):
+            return
+        if [source for source, _ in affine.terms] != [i - 1] or (phi and phi.source != i):
+            return
+        operation = affine.terms[0][1]
+        if not isinstance(operation, Dense):
+            return
+        yield Layer(operation.weight, affine.bias, phi.function if phi else None)
+
+
+NetworkLike: TypeAlias = "Network | Sequence[DenseLayer] | str | os.PathLike[str] | ModelProto"
 
 
 def as_network(obj: NetworkLike) -> Network:
-    """A Network as it is; a list of (W, b) as a ReLU network; a path's file, loaded.
+    """A Network as it is; a list of (W, b) as a ReLU network; an ONNX model; a path's file, loaded.
 
     Raises
     ------
     TypeError
         `obj` is none of these.
     ValueError
-        `Network.dense` or `pyexpr.load` refuses it.
+        `Network.dense`, `pyexpr.io.onnx.from_model` or `pyexpr.load` refuses it.
     """
     if isinstance(obj, Network):
         return obj
     if isinstance(obj, list | tuple):
         return Network.dense(obj)
+    # Here, because pyexpr.io imports this module.
     if isinstance(obj, str | os.PathLike):
-        from pyexpr.io import load  # here, because io imports this module
+        from pyexpr.io import load
 
         return load(obj)
-    raise TypeError(f"net is {_what(obj)}; it must be a pyexpr.Network, a list of (W, b) or a path")
+    if _is_onnx_model(obj):
+        from pyexpr.io import onnx
+
+        return onnx.from_model(obj)
+    raise TypeError(
+        f"net is {_what(obj)}; it must be a pyexpr.Network, a list of (W, b), an ONNX model "
+        "or a path"
+    )
+
+
+def _is_onnx_model(obj: object) -> TypeGuard[ModelProto]:
+    """Without importing onnx, which has made the object if it is one."""
+    onnx = sys.modules.get("onnx")
+    return onnx is not None and isinstance(obj, onnx.ModelProto)
 
 
 def _check_layers(layers: object) -> list[tuple[FloatArray, FloatArray]]:
@@ -294,13 +346,6 @@ def _check_activations(activation: object, widths: Sequence[int]) -> list[Piecew
     return phis
 
 
-def _core_activation(phi: PiecewiseLinear, width: int) -> tuple[FloatArray, FloatArray, float]:
-    """As the core wants it, with slopes [K + 1, width]."""
-    pieces = len(phi.breakpoints) + 1
-    slopes = np.broadcast_to(phi.slopes, (width, pieces)).T
-    return phi.breakpoints, np.ascontiguousarray(slopes), phi.value
-
-
 def _check_sizes(sizes: object) -> list[int]:
     if not isinstance(sizes, Iterable) or isinstance(sizes, str | bytes | Mapping):
         raise TypeError(f"sizes is {_what(sizes)}; it must be a list of integers")
@@ -334,7 +379,3 @@ def _integer(name: str, value: Any, least: int) -> int:
 
 def _what(value: object) -> str:
     return f"{reprlib.repr(value)} ({type(value).__name__})"
-
-
-def _plural(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'s' * (count != 1)}"

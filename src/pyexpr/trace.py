@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -88,7 +87,13 @@ class Trace:
         pieces = self.pattern(breakpoint) - np.repeat(first_letters, self.network.neurons_per_layer)
         threshold = min(before, after) - first_letters[layer]
         ratio = _core.exact_breakpoint(
-            self.network._core, self.x0, self.x1, pieces, layer, neuron, threshold
+            self.network._core,
+            self.x0.reshape(-1),
+            self.x1.reshape(-1),
+            pieces,
+            self.network._level_of_layer(layer),
+            neuron,
+            threshold,
         )
         return Fraction(*ratio)
 
@@ -109,8 +114,8 @@ class Trace:
     @cached_property
     def values(self) -> FloatArray:
         """The network's output at the nodes: float64 [B + 2, m], as `network(x)` gives it."""
-        nodes = self.nodes[:, None]
-        step = max(1, _BLOCK // len(self.x0))
+        nodes = self.nodes.reshape(-1, *[1] * self.x0.ndim)
+        step = max(1, _BLOCK // self.x0.size)
         blocks = [nodes[start : start + step] for start in range(0, len(nodes), step)]
         points = (np.where(t < 1, self.x0 + t * (self.x1 - self.x0), self.x1) for t in blocks)
         return read_only(np.concatenate([self.network(x) for x in points]))
@@ -130,21 +135,23 @@ class Trace:
         return self._lines[0]
 
     def affine_map(self, i: int) -> tuple[FloatArray, FloatArray]:
-        """A [m, n] and c [m] with f(x) = A x + c wherever the letters are those of region i.
+        """A and c with f(x) = A x + c wherever the letters are those of region i.
+
+        Returns
+        -------
+        float64 [*output_shape, *input_shape] and [*output_shape]
 
         Raises
         ------
         IndexError
             There is no region i; as in a list, -1 is the last.
         """
-        *hidden, last = self.network.layers
-        matrix, constant = last.weight, last.bias
-        coefficients = [*_coefficients(self.network, self.pattern(i))]
-        for layer, (slope, offset) in zip(hidden[::-1], coefficients[::-1], strict=True):
-            scaled = matrix * slope
-            constant = constant + matrix @ offset + scaled @ layer.bias
-            matrix = scaled @ layer.weight
-        return np.array(matrix), np.array(constant)
+        letters = self.pattern(i)[None]
+        size = self.x0.size
+        matrix = _masked(self.network, letters, np.eye(size), with_bias=False).T
+        constant = _masked(self.network, letters, np.zeros((1, size)))
+        out = self.network.output_shape
+        return matrix.reshape(*out, *self.network.input_shape), constant.reshape(out)
 
     def __repr__(self) -> str:
         return (
@@ -191,7 +198,14 @@ class Trace:
         for start in range(0, self.n_regions, step):
             block = slice(start, min(start + step, self.n_regions))
             letters = self._patterns(start, block.stop - start)
-            intercepts[block], slopes[block] = _masked_pass(self, letters)
+            start_point, step_of_x = self.x0.reshape(1, -1), (self.x1 - self.x0).reshape(1, -1)
+            shape_of_block = (len(letters), *self.network.output_shape)
+            ahead = _masked(self.network, letters, start_point)
+            along = _masked(self.network, letters, step_of_x, with_bias=False)
+            intercepts[block], slopes[block] = (
+                np.broadcast_to(out, (len(letters), out.shape[1])).reshape(shape_of_block)
+                for out in (ahead, along)
+            )
         return read_only(intercepts), read_only(slopes)
 
 
@@ -215,9 +229,10 @@ def trace(net: NetworkLike, x0: npt.ArrayLike, x1: npt.ArrayLike) -> Trace:
         A number inside the network is beyond float64.
     """
     network = as_network(net)
-    start, end = end_points(x0, x1, *network.input_shape)
+    start, end = end_points(x0, x1, network.input_shape)
     raw = _core.trace(network._core, start, end)
     transitions = raw.transitions.copy()
+    transitions["layer"] = network._layer_of_level[transitions["layer"]]
     first_letters = _first_letters(network)
     for name in ("before", "after"):
         transitions[name] += first_letters[transitions["layer"]]
@@ -226,8 +241,8 @@ def trace(net: NetworkLike, x0: npt.ArrayLike, x1: npt.ArrayLike) -> Trace:
         array.setflags(write=False)
     return Trace(
         network=network,
-        x0=read_only(start.copy()),
-        x1=read_only(end.copy()),
+        x0=read_only(start.reshape(network.input_shape).copy()),
+        x1=read_only(end.reshape(network.input_shape).copy()),
         t=raw.t,
         bends=raw.bends,
         transitions=transitions,
@@ -248,25 +263,23 @@ def _first_letters(network: Network) -> Letters:
     return np.array([phi.first_letter for phi in _activations(network)], dtype=np.int8)
 
 
-def _masked_pass(trace: Trace, letters: Letters) -> tuple[FloatArray, FloatArray]:
-    """f and df/dt at t = 0 of the affine maps with these letters [R, n_neurons]: both [R, m]."""
-    *hidden, last = trace.network.layers
-    value, slope = trace.x0[None], (trace.x1 - trace.x0)[None]
-    coefficients = _coefficients(trace.network, letters)
-    for layer, (gain, offset) in zip(hidden, coefficients, strict=True):
-        value = gain * (value @ layer.weight.T + layer.bias) + offset
-        slope = gain * (slope @ layer.weight.T)
-    return value @ last.weight.T + last.bias, slope @ last.weight.T
+def _masked(
+    network: Network, letters: Letters, x: FloatArray, *, with_bias: bool = True
+) -> FloatArray:
+    """The affine maps with these letters [R or 1, n_neurons] at x [1 or R or B, n]; flat.
 
+    Without biases, their linear parts.
+    """
+    starts = [0, *accumulate(network.neurons_per_layer)]
 
-def _coefficients(network: Network, letters: Letters) -> Iterator[tuple[FloatArray, FloatArray]]:
-    """Slope and offset [..., width] of every hidden layer's neurons under these letters."""
-    start = 0
-    for phi, width in zip(_activations(network), network.neurons_per_layer, strict=True):
-        pieces: npt.NDArray[np.integer[Any]] = letters[..., start : start + width]
-        yield phi.coefficients(pieces - phi.first_letter)
-        start += width
+    def activate(layer: int, z: FloatArray) -> FloatArray:
+        phi = network.graph.layers[layer].function
+        pieces: npt.NDArray[np.integer[Any]] = letters[:, starts[layer] : starts[layer + 1]]
+        gain, offset = phi.coefficients(pieces - phi.first_letter)
+        return gain * z + offset if with_bias else gain * z
+
+    return network.graph.evaluate(x, activate, with_bias=with_bias)
 
 
 def _activations(network: Network) -> list[PiecewiseLinear]:
-    return [layer.activation for layer in network.layers if layer.activation is not None]
+    return [layer.function for layer in network.graph.layers]

@@ -42,7 +42,7 @@ private:
 
     void find_active(std::size_t level, const Word* letters);
     void to_outputs(std::size_t level, std::size_t neuron);
-    void to_outputs_through(const DenseMap& map);
+    void to_outputs_through(const AffineMap& map);
     void to_pre_activations(std::size_t level, const Word* letters);
     bool push_forward(std::size_t level);
 

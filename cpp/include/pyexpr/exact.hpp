@@ -41,7 +41,6 @@ private:
     struct Hidden {
         std::vector<Word> letters;
         bool ready = false;
-        std::vector<std::uint32_t> live;  // neurons that are not identically zero
         std::vector<Affine<Integer>> values;
     };
     struct Rows {

@@ -38,14 +38,12 @@ private:
         double norm = 0;  // >= |(value, 1)|_2
 
         void resize(std::size_t n);
-        void add_product(double high_factor, double low_factor, const double* x);
         void bound_norm();
     };
-    // What a level's map reads: the neurons of the level before that are not identically zero.
+    // What a level's map reads: the entries of the level before.
     struct Inputs {
         std::vector<Word> letters;
         bool ready = false;
-        std::vector<std::uint32_t> live;
         Coefficient a, b;
     };
 

@@ -57,8 +57,8 @@ struct Partition {
         return {row(v)[q], extended() ? low_row(v)[q] : 0};
     }
     bool extended() const { return !lows.empty(); }
-    Word* letter_row(std::size_t c) { return &letters[c * letter_words]; }
-    const Word* letter_row(std::size_t c) const { return &letters[c * letter_words]; }
+    Word* letter_row(std::size_t c) { return letters.data() + c * letter_words; }
+    const Word* letter_row(std::size_t c) const { return letters.data() + c * letter_words; }
     // |row - z|_q <= row_norm_q alpha, of the high part alone.
     double alpha(std::size_t v) const { return eps[v] + high_rho(v); }
     // rho of the high part alone.

@@ -53,7 +53,7 @@ struct Slopes {
     std::vector<double> value, error;
 
     // False if a value is not finite.
-    bool measure(const DenseMap& readout, const Partition& cells, std::size_t cell);
+    bool measure(const AffineMap& readout, const Partition& cells, std::size_t cell);
 };
 
 class Predicates {

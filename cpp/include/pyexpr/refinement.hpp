@@ -17,7 +17,7 @@ namespace pyexpr {
 // Room for one matrix product, shared by all levels.
 struct Scratch {
     Buffer hidden;   // [vertices, active]
-    Buffer weights;  // [active, width]
+    Buffer weights;  // [active, width], or an image's patches
     double gemm_flops = 0;
 };
 
@@ -56,7 +56,9 @@ private:
     void multiply_extended();
     void bound_gains(const std::vector<std::uint32_t>& live);
     double block_norm(const std::vector<std::uint32_t>& live) const;
-    void activate(const double* z, double* out) const;
+    void activate(const double* z, double* out, bool in_place) const;
+    Pair activate(const Pair& z, std::size_t q) const;
+    void multiply_dense(const Dense& dense, Scratch& scratch);
     void add_old_vertex(Partition& out, std::size_t vertex);
     void add_letters(Partition& out, std::size_t cell);
     void interpolate(Partition& out, std::size_t cell, std::size_t first, std::size_t begin,
@@ -88,7 +90,7 @@ private:
     double root_of_sum(double squares) const;
 
     const Level* level_ = nullptr;
-    const DenseMap* next_ = nullptr;
+    const AffineMap* next_ = nullptr;
     const Partition* from_ = nullptr;
     const Events* events_ = nullptr;
     Slice slice_{};

@@ -1,0 +1,140 @@
+"""A network as a graph: tensors, each made of earlier ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from math import prod
+from typing import TypeAlias
+
+import numpy as np
+
+from pyexpr._arrays import FloatArray
+from pyexpr._frozen import Remade, frozen
+from pyexpr._text import plural
+from pyexpr.activations import PiecewiseLinear
+from pyexpr.operations import Operation
+
+Shape: TypeAlias = tuple[int, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Input:
+    """What the network is given."""
+
+    shape: Shape
+
+
+@dataclass(frozen=True, eq=False)
+class Affine(Remade):
+    """The sum of operation(node) over `terms`, plus bias: float64 [size]."""
+
+    shape: Shape
+    terms: tuple[tuple[int, Operation], ...]
+    bias: FloatArray
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "bias", frozen(self.bias))
+
+
+@dataclass(frozen=True, eq=False)
+class Activation:
+    """function(node), entry by entry; every entry is a neuron."""
+
+    shape: Shape
+    source: int
+    function: PiecewiseLinear
+
+
+Node: TypeAlias = Input | Affine | Activation
+
+
+@dataclass(frozen=True, eq=False)
+class Graph:
+    """Nodes in topological order: node 0 is the input, the last one the output."""
+
+    nodes: tuple[Node, ...]
+
+    @property
+    def input_shape(self) -> Shape:
+        return self.nodes[0].shape
+
+    @property
+    def output_shape(self) -> Shape:
+        return self.nodes[-1].shape
+
+    @cached_property
+    def layers(self) -> tuple[Activation, ...]:
+        """What has neurons, in order."""
+        return tuple(node for node in self.nodes if isinstance(node, Activation))
+
+    def evaluate(
+        self,
+        x: FloatArray,
+        activate: Callable[[int, FloatArray], FloatArray] | None = None,
+        *,
+        with_bias: bool = True,
+    ) -> FloatArray:
+        """The output [B, m] at x [B, n], both flat, in float64.
+
+        `activate`, given a layer's number and its pre-activations, takes its function's place.
+        """
+        values: dict[int, FloatArray] = {0: x}
+        last_use = self._last_use
+        layer = 0
+        for i, node in enumerate(self.nodes[1:], 1):
+            if isinstance(node, Affine):
+                z = sum(operation.apply(values[source]) for source, operation in node.terms)
+                values[i] = z + node.bias if with_bias else z + np.zeros_like(node.bias)
+            elif isinstance(node, Activation):
+                z = values[node.source]
+                values[i] = activate(layer, z) if activate else node.function.evaluate(z)
+                layer += 1
+            for source in [j for j in values if last_use[j] == i]:
+                del values[source]
+        return values[len(self.nodes) - 1]
+
+    @cached_property
+    def _last_use(self) -> dict[int, int]:
+        uses = {i: len(self.nodes) for i in range(len(self.nodes))}
+        for i, node in enumerate(self.nodes):
+            for source in sources(node):
+                uses[source] = i
+        return uses
+
+
+def sources(node: Node) -> list[int]:
+    """The nodes that this one is made of."""
+    if isinstance(node, Affine):
+        return [source for source, _ in node.terms]
+    return [node.source] if isinstance(node, Activation) else []
+
+
+def describe(graph: Graph) -> str:
+    """A line for every tensor, with its shape and where it comes from; and totals."""
+    rows = [
+        (str(i), _name(node), "x".join(map(str, node.shape)), ", ".join(map(str, sources(node))))
+        for i, node in enumerate(graph.nodes)
+    ]
+    table = [("", "tensor", "shape", "from"), *rows]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    lines = [
+        "  ".join([row[0].rjust(widths[0]), *map(str.ljust, row[1:], widths[1:])]).rstrip()
+        for row in table
+    ]
+    neurons = sum(prod(layer.shape) for layer in graph.layers)
+    parameters = sum(
+        node.bias.size + sum(operation.n_weights for _, operation in node.terms)
+        for node in graph.nodes
+        if isinstance(node, Affine)
+    )
+    return "\n".join([*lines, f"{plural(neurons, 'neuron')}, {plural(parameters, 'parameter')}"])
+
+
+def _name(node: Node) -> str:
+    if isinstance(node, Input):
+        return "input"
+    if isinstance(node, Activation):
+        return str(node.function)
+    return " + ".join(str(operation) for _, operation in node.terms) or "constant"

@@ -1,0 +1,749 @@
+"""ONNX models: graphs of opsets 7 and later, as far as they are piecewise linear."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from math import prod
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from pyexpr import activations
+from pyexpr._arrays import FloatArray
+from pyexpr.activations import PiecewiseLinear
+from pyexpr.build import Builder, Tensor
+from pyexpr.io import _windows
+from pyexpr.network import Network
+from pyexpr.operations import Convolution
+
+if TYPE_CHECKING:
+    import onnx
+
+Array: TypeAlias = npt.NDArray[Any]
+Value: TypeAlias = Tensor | Array
+
+MAX_ENTRIES = 2**27  # of a tensor: 1 GiB of float64
+_FLOATS = {1, 10, 11, 16}  # TensorProto's float, float16, double, bfloat16
+_CURVED = {
+    "Softmax", "LogSoftmax", "Sigmoid", "Tanh", "Elu", "Selu", "Gelu", "Exp", "Log", "Softplus",
+    "Erf", "Swish", "Mish", "HardSwish",
+}  # fmt: skip
+
+
+def load(path: str | os.PathLike[str], output: str | None = None) -> Network:
+    """The network in an .onnx file; see `from_model`.
+
+    Weights in files beside it are read if they lie in its folder.
+
+    Raises
+    ------
+    OSError
+        The file, or one that holds its weights, cannot be opened.
+    ValueError
+        The file is malformed, or `from_model` refuses the model.
+    """
+    import onnx
+
+    source = Path(path)
+    try:
+        model = onnx.load_model_from_string(source.read_bytes())
+    except Exception as error:  # the parser's own class, which depends on its version
+        raise ValueError(f"{os.fspath(path)!r} is no ONNX model: {error}") from error
+    return from_model(model, output, folder=source.parent)
+
+
+def from_model(
+    model: onnx.ModelProto | bytes, output: str | None = None, *, folder: Path | None = None
+) -> Network:
+    """A network that computes what the model does, for one sample.
+
+    The first dimension of the input and the output counts samples and is left out, where it is 1
+    or open. Weights become float64 exactly. Rounded to float64 are: a batch normalisation's scale
+    and shift and their products with the weights before it, sums of two biases, products of
+    weights with a Gemm's alpha or a constant factor, and 1 / n of a mean over n entries.
+
+    Parameters
+    ----------
+    model
+        A ModelProto, or what its file holds.
+    output
+        The tensor to stop at; the model's only output if None.
+    folder
+        Where weights may lie that the model keeps in other files; none are read if None.
+
+    Raises
+    ------
+    ValueError
+        The model is malformed, has open dimensions, more than one input or output, or an operator
+        that is unknown or not piecewise linear: the message names its node.
+    """
+    import onnx
+
+    if isinstance(model, bytes):
+        try:
+            model = onnx.load_model_from_string(model)
+        except Exception as error:
+            raise ValueError(f"model: these bytes are no ONNX model: {error}") from error
+    return _Importer(model, folder).network(output)
+
+
+class _Importer:
+    def __init__(self, model: onnx.ModelProto, folder: Path | None) -> None:
+        import onnx
+
+        self._onnx = onnx
+        self._model = model
+        own = [o.version for o in model.opset_import if o.domain in ("", "ai.onnx")]
+        self._opset = max(own, default=1)
+        self._values: dict[str, Value] = {}
+        self._folder = folder
+
+    def network(self, output: str | None) -> Network:
+        graph = self._model.graph
+        for tensor in graph.initializer:
+            self._values[tensor.name] = self._constant(tensor)
+        name, shape = self._input()
+        self._builder = Builder(_without_samples(shape))
+        self._values[name] = self._builder.input.reshape(shape)
+        wanted = output or self._only_output()
+        for node in graph.node:
+            if wanted in self._values:
+                break
+            self._run(node)
+        if wanted not in self._values:
+            raise ValueError(f"output is {wanted!r}; the model has no such tensor")
+        result = self._values[wanted]
+        if not isinstance(result, Tensor):
+            raise ValueError(f"output is {wanted!r}, which does not depend on the input")
+        return Network(self._builder.graph(result.reshape(_without_samples(result.shape))))
+
+    def _input(self) -> tuple[str, tuple[int, ...]]:
+        given = [i for i in self._model.graph.input if i.name not in self._values]
+        if len(given) != 1:
+            names = ", ".join(repr(i.name) for i in given) or "none"
+            raise ValueError(f"model: expected one input, found {names}")
+        kind = given[0].type.tensor_type
+        if kind.elem_type not in _FLOATS:
+            raise ValueError(f"model: input {given[0].name!r} does not hold floats")
+        shape = []
+        for axis, dim in enumerate(kind.shape.dim):
+            if dim.HasField("dim_value") and dim.dim_value > 0:
+                shape.append(dim.dim_value)
+            elif axis == 0:
+                shape.append(1)
+            else:
+                raise ValueError(
+                    f"model: dimension {axis} of input {given[0].name!r} is open "
+                    "; only the first may be: export the model with fixed sizes"
+                )
+        return given[0].name, _checked_shape(shape)
+
+    def _only_output(self) -> str:
+        names: list[str] = [o.name for o in self._model.graph.output]
+        if len(names) != 1:
+            raise ValueError(f"model: it has the outputs {names}; say which by output=")
+        return names[0]
+
+    def _constant(self, tensor: onnx.TensorProto) -> Array:
+        shape = _checked_shape(tensor.dims)
+        external = self._onnx.TensorProto.EXTERNAL
+        if tensor.HasField("data_location") and tensor.data_location == external:
+            tensor = self._read_external(tensor, shape)
+        try:
+            return self._onnx.numpy_helper.to_array(tensor).reshape(shape)
+        except Exception as error:
+            raise ValueError(f"model: initializer {tensor.name!r} is malformed: {error}") from error
+
+    def _read_external(self, tensor: onnx.TensorProto, shape: tuple[int, ...]) -> onnx.TensorProto:
+        """With its data inside, from a file that must lie in the model's folder."""
+        where = {entry.key: entry.value for entry in tensor.external_data}
+        name = f"model: initializer {tensor.name!r}"
+        if self._folder is None:
+            raise ValueError(f"{name} keeps its data in another file; give the model's path")
+        folder = self._folder.resolve()
+        file = (folder / where.get("location", "")).resolve()
+        if not file.is_relative_to(folder) or not file.is_file():
+            raise ValueError(f"{name} names the file {where.get('location')!r}, outside its folder")
+        try:
+            offset, length = int(where.get("offset", 0)), int(where.get("length", -1))
+        except ValueError:
+            raise ValueError(f"{name} has a malformed place in {file.name!r}") from None
+        size = file.stat().st_size
+        length = size - offset if length < 0 else length
+        if offset < 0 or offset + length > size or length > 16 * max(1, prod(shape)):
+            raise ValueError(f"{name} lies beyond the end of {file.name!r}")
+        with file.open("rb") as stream:
+            stream.seek(offset)
+            data = stream.read(length)
+        inside = self._onnx.TensorProto(
+            name=tensor.name, data_type=tensor.data_type, dims=tensor.dims, raw_data=data
+        )
+        return inside
+
+    def _run(self, node: onnx.NodeProto) -> None:
+        what = f"node {node.name!r} ({node.op_type})" if node.name else f"a {node.op_type} node"
+        if node.domain not in ("", "ai.onnx"):
+            raise ValueError(f"model: {what} belongs to {node.domain!r}; only ONNX's own are known")
+        inputs: list[Value | None] = []
+        for name in node.input:
+            if name and name not in self._values:
+                raise ValueError(f"model: {what} reads {name!r}, which no earlier node makes")
+            inputs.append(self._values[name] if name else None)
+        attributes = {a.name: self._attribute(what, a) for a in node.attribute}
+        if node.op_type in _CURVED and any(isinstance(i, Tensor) for i in inputs):
+            raise ValueError(
+                f"model: {what} is not piecewise linear; to stop before it, "
+                f"give output={node.input[0]!r}"
+            )
+        operator = _OPERATORS.get(node.op_type)
+        if operator is None:
+            raise ValueError(
+                f"model: {what} is not supported; these are: {', '.join(sorted(_OPERATORS))}"
+            )
+        try:
+            results = operator(
+                _Call(self._builder, self._opset, attributes, len(node.output)), *inputs
+            )
+        except _Refused as refusal:
+            raise ValueError(f"model: {what}: {refusal}") from None
+        except (ValueError, TypeError, IndexError, KeyError, AttributeError) as error:
+            raise ValueError(f"model: {what} is malformed: {error}") from error
+        outputs = results if isinstance(results, list) else [results]
+        for name, value in zip(node.output, outputs, strict=False):
+            if not name:
+                continue
+            if name in self._values:
+                raise ValueError(f"model: {what} makes {name!r} a second time")
+            self._values[name] = value
+
+    def _attribute(self, what: str, attribute: onnx.AttributeProto) -> Any:
+        value = self._onnx.helper.get_attribute_value(attribute)
+        if isinstance(value, self._onnx.TensorProto):
+            return self._constant(value)
+        if isinstance(value, self._onnx.GraphProto):
+            raise ValueError(f"model: {what} holds a graph of its own, which is not supported")
+        return value.decode() if isinstance(value, bytes) else value
+
+
+class _Refused(Exception):
+    """What the operator asks for is not supported."""
+
+
+class _Call:
+    """An operator's surroundings: its attributes, and where its results go."""
+
+    def __init__(
+        self, builder: Builder, opset: int, attributes: dict[str, Any], n_outputs: int
+    ) -> None:
+        self.builder = builder
+        self.opset = opset
+        self.attributes = attributes
+        self.n_outputs = n_outputs
+
+    def get(self, name: str, default: Any = None) -> Any:
+        return self.attributes.get(name, default)
+
+
+def _checked_shape(shape: Sequence[int]) -> tuple[int, ...]:
+    sizes = tuple(int(size) for size in shape)
+    if min(sizes, default=1) < 0 or prod(sizes) > MAX_ENTRIES:
+        raise ValueError(
+            f"model: a tensor has shape {sizes}, and the limit is {MAX_ENTRIES} entries"
+        )
+    return sizes
+
+
+def _without_samples(shape: tuple[int, ...]) -> tuple[int, ...]:
+    return shape[1:] if len(shape) > 1 and shape[0] == 1 else shape
+
+
+def _floats(array: Value | None, what: str) -> FloatArray:
+    if not isinstance(array, np.ndarray):
+        raise _Refused(f"{what} must be a constant")
+    values = np.asarray(array, dtype=np.float64)
+    if not np.isfinite(values).all():
+        raise _Refused(f"{what} is not finite")
+    return values
+
+
+def _integers(array: Value | None, what: str) -> list[int]:
+    if not isinstance(array, np.ndarray) or array.dtype.kind not in "iu":
+        raise _Refused(f"{what} must be a constant of integers")
+    return [int(i) for i in array.reshape(-1)]
+
+
+def _tensor(value: Value | None) -> Tensor:
+    if not isinstance(value, Tensor):
+        raise _Refused("its input must depend on the network's input")
+    return value
+
+
+# --- activations ---
+
+
+def _function(make: Callable[[_Call], PiecewiseLinear]) -> Callable[..., Value]:
+    def apply(call: _Call, x: Value | None, *_: Value | None) -> Value:
+        return call.builder.activation(_tensor(x), make(call))
+
+    return apply
+
+
+def _prelu(call: _Call, x: Value | None, slope: Value | None) -> Value:
+    source = _tensor(x)
+    slopes = np.broadcast_to(_floats(slope, "slope"), source.shape)
+    return call.builder.activation(source, activations.PReLU(slopes.reshape(-1)))
+
+
+def _clip(call: _Call, x: Value | None, *limits: Value | None) -> Value:
+    low, high = call.get("min"), call.get("max")
+    if call.opset >= 11:
+        low, high = (
+            None if limit is None else float(_floats(limit, "a limit").reshape(()))
+            for limit in (*limits, None, None)[:2]
+        )
+    return _between(call, _tensor(x), low, high)
+
+
+def _between(call: _Call, x: Tensor, low: float | None, high: float | None) -> Tensor:
+    largest = float(np.finfo(np.float32).max)
+    low = None if low is None or low <= -largest else low
+    high = None if high is None or high >= largest else high
+    if low is None and high is None:
+        return x
+    if low is not None and high is not None:
+        if not low < high:
+            raise _Refused(f"its limits are {low} and {high}")
+        function = activations.Clip(low, high)
+    elif low is not None:
+        function = PiecewiseLinear([low], [0.0, 1.0], low)
+    else:
+        assert high is not None
+        function = PiecewiseLinear([high], [1.0, 0.0], high)
+    return call.builder.activation(x, function)
+
+
+def _hard_sigmoid(call: _Call) -> PiecewiseLinear:
+    alpha, beta = call.get("alpha", float(np.float32(0.2))), call.get("beta", 0.5)
+    if not alpha > 0:
+        raise _Refused(f"alpha is {alpha}")
+    return PiecewiseLinear([-beta / alpha, (1 - beta) / alpha], [0.0, alpha, 0.0], 0.0)
+
+
+def _extremum(*, largest: bool) -> Callable[..., Value]:
+    def apply(call: _Call, *values: Value | None) -> Value:
+        tensors = [v for v in values if isinstance(v, Tensor)]
+        limits = [_floats(v, "a limit") for v in values if not isinstance(v, Tensor)]
+        if len(tensors) == len(values) == 1:
+            return tensors[0]
+        if len(tensors) != 1:
+            raise _Refused("only one of its inputs may depend on the network's input")
+        limit = limits[0]
+        for other in limits[1:]:
+            limit = np.maximum(limit, other) if largest else np.minimum(limit, other)
+        if limit.size == 1:
+            bound = float(limit.reshape(()))
+            low, high = (bound, None) if largest else (None, bound)
+            return _between(call, tensors[0], low, high)
+        one = np.ones(())
+        above: tuple[float | None, float | None] = (0.0, None) if largest else (None, 0.0)
+        shifted = call.builder.scale_shift(tensors[0], one, -limit)
+        return call.builder.scale_shift(_between(call, shifted, *above), one, limit)
+
+    return apply
+
+
+# --- sums and products ---
+
+
+def _broadcast(x: Tensor, shape: tuple[int, ...]) -> Tensor:
+    return x.view(np.broadcast_to(x.index, _checked_shape(shape)))
+
+
+def _add(sign: float) -> Callable[..., Value]:
+    def apply(call: _Call, x: Value | None, y: Value | None) -> Value:
+        if isinstance(x, np.ndarray) and isinstance(y, np.ndarray):
+            return np.asarray(x + y if sign > 0 else x - y)
+        shape = np.broadcast_shapes(*(v.shape for v in (x, y) if v is not None))
+        one = np.ones(())
+        if not isinstance(y, Tensor):
+            return call.builder.scale_shift(
+                _broadcast(_tensor(x), shape), one, sign * _floats(y, "the other input")
+            )
+        right = _broadcast(y, shape)
+        if not isinstance(x, Tensor):
+            return call.builder.scale_shift(right, sign * one, _floats(x, "the other input"))
+        return call.builder.add(_broadcast(x, shape), right, sign)
+
+    return apply
+
+
+def _multiply(call: _Call, x: Value | None, y: Value | None) -> Value:
+    if isinstance(x, np.ndarray) and isinstance(y, np.ndarray):
+        return np.asarray(x * y)
+    tensor, factor = (x, y) if isinstance(x, Tensor) else (_tensor(y), x)
+    return _scaled(call, tensor, _floats(factor, "one factor"))
+
+
+def _divide(call: _Call, x: Value | None, y: Value | None) -> Value:
+    divisor = _floats(y, "the divisor")
+    if (divisor == 0).any():
+        raise _Refused("it divides by zero")
+    if isinstance(x, np.ndarray):
+        return np.asarray(x // y if x.dtype.kind in "iu" else x / y)
+    return _scaled(call, _tensor(x), 1.0 / divisor)
+
+
+def _scaled(call: _Call, x: Tensor, factor: FloatArray) -> Tensor:
+    shape = np.broadcast_shapes(x.shape, factor.shape)
+    return call.builder.scale_shift(_broadcast(x, shape), factor, np.zeros(()))
+
+
+def _negate(call: _Call, x: Value | None) -> Value:
+    return _scaled(call, _tensor(x), -np.ones(()))
+
+
+def _gemm(call: _Call, a: Value | None, b: Value | None, c: Value | None = None) -> Value:
+    x = _tensor(a)
+    x = x.transpose((1, 0)) if call.get("transA", 0) else x
+    weight = _floats(b, "B")
+    weight = weight if call.get("transB", 0) else weight.T
+    bias = np.zeros(()) if c is None else _floats(c, "C") * call.get("beta", 1.0)
+    product = call.builder.dense(
+        x, np.ascontiguousarray(weight * call.get("alpha", 1.0)), np.zeros(len(weight))
+    )
+    return call.builder.scale_shift(product, np.ones(()), bias)
+
+
+def _matmul(call: _Call, a: Value | None, b: Value | None) -> Value:
+    if isinstance(a, Tensor):
+        weight = _matrix(b)
+        return call.builder.dense(a, np.ascontiguousarray(weight.T), np.zeros(weight.shape[1]))
+    weight, x = _matrix(a), _tensor(b)
+    if len(x.shape) == 1:
+        return call.builder.dense(x, weight, np.zeros(len(weight)))
+    axes = (*range(len(x.shape) - 2), len(x.shape) - 1, len(x.shape) - 2)
+    product = call.builder.dense(x.transpose(axes), weight, np.zeros(len(weight)))
+    return product.transpose(axes)
+
+
+def _matrix(value: Value | None) -> FloatArray:
+    matrix = _floats(value, "the other factor")
+    if matrix.ndim != 2:
+        raise _Refused(f"its constant factor has shape {matrix.shape}; it must be a matrix")
+    return matrix
+
+
+def _batch_normalization(call: _Call, x: Value | None, *constants: Value | None) -> Value:
+    names = ("scale", "B", "mean", "var")
+    scale, bias, mean, variance = (
+        _floats(c, name) for c, name in zip(constants, names, strict=True)
+    )
+    if call.get("training_mode", 0):
+        raise _Refused("it is in training mode")
+    epsilon = call.get("epsilon", float(np.float32(1e-5)))
+    factor = scale / np.sqrt(variance + epsilon)
+    source = _tensor(x)
+    axes = (1, -1, *[1] * (len(source.shape) - 2))
+    return call.builder.scale_shift(
+        source, factor.reshape(axes), (bias - mean * factor).reshape(axes)
+    )
+
+
+# --- windows ---
+
+
+def _convolution(call: _Call, x: Value | None, w: Value | None, b: Value | None = None) -> Value:
+    source, kernel = _tensor(x), _floats(w, "W")
+    axes = len(source.shape) - 2
+    if axes not in (1, 2) or kernel.ndim != axes + 2 or source.shape[0] != 1:
+        raise _Refused("convolutions over one or two axes are supported")
+    size = source.shape[2:]
+    frame = _windows.frame(call.attributes, size, kernel.shape[2:])
+    groups = int(call.get("group", 1))
+    flat = axes == 1  # a row of an image of height 1
+    operation = Convolution(
+        np.ascontiguousarray(kernel[:, :, None] if flat else kernel),
+        _windows.pair(size, 1),
+        _windows.pair(frame.strides, 1),
+        (*_windows.pair(frame.before, 0), *_windows.pair(frame.after, 0)),
+        _windows.pair(frame.dilations, 1),
+        groups,
+    )
+    if groups < 1 or operation.channels != source.shape[1] or len(kernel) % groups:
+        raise _Refused(f"W has shape {kernel.shape} with {groups} groups, X {source.shape}")
+    _checked_shape(operation.out_shape)
+    bias = np.zeros(len(kernel)) if b is None else _floats(b, "B")
+    image = source.reshape((source.shape[1], *operation.size))
+    out = call.builder.convolution(image, operation, bias)
+    channels, height, width = out.shape
+    return out.reshape((1, channels, width) if flat else (1, channels, height, width))
+
+
+def _average_pool(call: _Call, x: Value | None) -> Value:
+    source = _tensor(x)
+    frame = _windows.frame(call.attributes, source.shape[2:], call.get("kernel_shape"))
+    windows, inside = frame.windows(np.arange(prod(source.shape)).reshape(source.shape))
+    counted = inside if call.get("count_include_pad", 0) else windows >= 0
+    divisors = counted.sum(axis=-1).astype(np.float64)
+    if (divisors == 0).any():
+        raise _Refused("a window holds nothing")
+    return call.builder.mean(source, windows, np.broadcast_to(divisors, windows.shape[:-1]))
+
+
+def _global_average_pool(call: _Call, x: Value | None) -> Value:
+    return _mean(call, _tensor(x), list(range(2, len(_tensor(x).shape))), keep=True)
+
+
+def _reduce_mean(call: _Call, x: Value | None, axes: Value | None = None) -> Value:
+    source = _tensor(x)
+    chosen = call.get("axes") if axes is None else _integers(axes, "axes")
+    if not chosen:
+        chosen = [] if call.get("noop_with_empty_axes", 0) else range(len(source.shape))
+    return _mean(call, source, list(chosen), keep=bool(call.get("keepdims", 1)))
+
+
+def _mean(call: _Call, x: Tensor, axes: list[int], *, keep: bool) -> Tensor:
+    rank = len(x.shape)
+    over = sorted({axis % rank for axis in axes})
+    if not over:
+        return x
+    rest = [axis for axis in range(rank) if axis not in over]
+    index = np.arange(prod(x.shape)).reshape(x.shape).transpose([*rest, *over])
+    windows = index.reshape(*index.shape[: len(rest)], -1)
+    means = call.builder.mean(x, windows, np.full(windows.shape[:-1], float(windows.shape[-1])))
+    if not keep:
+        return means
+    return means.reshape([1 if axis in over else x.shape[axis] for axis in range(rank)])
+
+
+# --- shapes ---
+
+
+def _reshape(call: _Call, x: Value | None, shape: Value | None = None) -> Value:
+    source = _present(x)
+    wanted = call.get("shape") if shape is None else _integers(shape, "shape")
+    if not call.get("allowzero", 0):
+        wanted = [source.shape[i] if size == 0 else size for i, size in enumerate(wanted)]
+    fixed = -1 not in wanted and prod(wanted) != prod(source.shape)
+    if fixed and prod(wanted[1:]) == prod(source.shape):
+        wanted = [1, *wanted[1:]]  # the model was exported for another number of samples
+    return source.reshape(tuple(wanted))
+
+
+def _present(x: Value | None) -> Value:
+    if x is None:
+        raise _Refused("its input is missing")
+    return x
+
+
+def _flatten(call: _Call, x: Value | None) -> Value:
+    source = _present(x)
+    axis = call.get("axis", 1)
+    axis = axis + len(source.shape) if axis < 0 else axis
+    return source.reshape((prod(source.shape[:axis]), prod(source.shape[axis:])))
+
+
+def _squeeze(call: _Call, x: Value | None, axes: Value | None = None) -> Value:
+    source = _present(x)
+    chosen = call.get("axes") if axes is None else _integers(axes, "axes")
+    rank = len(source.shape)
+    if chosen is None:
+        chosen = [i for i, size in enumerate(source.shape) if size == 1]
+    dropped = {axis % rank for axis in chosen}
+    if any(source.shape[axis] != 1 for axis in dropped):
+        raise _Refused(f"axes {sorted(dropped)} of shape {source.shape} are not all 1")
+    return source.reshape(tuple(s for i, s in enumerate(source.shape) if i not in dropped))
+
+
+def _unsqueeze(call: _Call, x: Value | None, axes: Value | None = None) -> Value:
+    source = _present(x)
+    chosen = call.get("axes") if axes is None else _integers(axes, "axes")
+    rank = len(source.shape) + len(chosen)
+    added = {axis % rank for axis in chosen}
+    sizes = iter(source.shape)
+    return source.reshape(tuple(1 if i in added else next(sizes) for i in range(rank)))
+
+
+def _transpose(call: _Call, x: Value | None) -> Value:
+    source = _present(x)
+    return source.transpose(call.get("perm") or list(range(len(source.shape)))[::-1])
+
+
+def _pad(
+    call: _Call,
+    x: Value | None,
+    pads: Value | None = None,
+    value: Value | None = None,
+    axes: Value | None = None,
+) -> Value:
+    source = _tensor(x)
+    rank = len(source.shape)
+    widths = call.get("pads") if pads is None else _integers(pads, "pads")
+    chosen = range(rank) if axes is None else [a % rank for a in _integers(axes, "axes")]
+    around = [(0, 0)] * rank
+    for i, axis in enumerate(chosen):
+        around[axis] = (widths[i], widths[i + len(chosen)])
+    shape = [s + before + after for s, (before, after) in zip(source.shape, around, strict=True)]
+    _checked_shape(shape)
+    mode = call.get("mode", "constant")
+    fill = call.get("value", 0.0) if value is None else float(_floats(value, "value").reshape(()))
+    if mode in ("reflect", "edge", "wrap") and min(min(p) for p in around) >= 0:
+        return source.view(np.pad(source.index, around, mode=mode))
+    if mode != "constant":
+        raise _Refused(f"its mode is {mode!r}")
+    padded = source.pad(around)
+    if fill == 0:
+        return padded
+    return call.builder.scale_shift(
+        padded, np.ones(()), np.where(padded.index < 0, float(fill), 0.0)
+    )
+
+
+def _slice(call: _Call, x: Value | None, *bounds: Value | None) -> Value:
+    source = _present(x)
+    rank = len(source.shape)
+    if call.opset < 10:
+        starts, ends, axes = call.get("starts"), call.get("ends"), call.get("axes")
+        steps = None
+    else:
+        starts, ends, axes, steps = (
+            None if b is None else _integers(b, "a bound") for b in (*bounds, None, None)[:4]
+        )
+    axes = range(len(starts)) if axes is None else axes
+    steps = [1] * len(starts) if steps is None else steps
+    chosen = [slice(None)] * rank
+    for start, end, axis, step in zip(starts, ends, axes, steps, strict=True):
+        # To Python, -1 is the last entry, not the one before the first.
+        stop = None if step < 0 and end < -source.shape[axis] else end
+        chosen[axis % rank] = slice(start, stop, step)
+    taken = _index(source)[tuple(chosen)]
+    if taken.size == 0:
+        raise _Refused("nothing is left")
+    return _like(source, taken)
+
+
+def _index(x: Value) -> Array:
+    return x.index if isinstance(x, Tensor) else x
+
+
+def _like(x: Value, entries: Array) -> Value:
+    return x.view(entries) if isinstance(x, Tensor) else entries
+
+
+def _gather(call: _Call, x: Value | None, indices: Value | None) -> Value:
+    source = _present(x)
+    if not isinstance(indices, np.ndarray) or indices.dtype.kind not in "iu":
+        raise _Refused("its indices must be constant integers")
+    return _like(source, np.take(_index(source), indices, axis=call.get("axis", 0)))
+
+
+def _split(call: _Call, x: Value | None, sizes: Value | None = None) -> list[Value]:
+    source = _present(x)
+    axis = call.get("axis", 0)
+    lengths = call.get("split") if sizes is None else _integers(sizes, "split")
+    if lengths is None:
+        count = int(call.get("num_outputs", call.n_outputs))
+        part = -(-source.shape[axis] // count)
+        lengths = [part] * (count - 1) + [source.shape[axis] - part * (count - 1)]
+    if sum(lengths) != source.shape[axis] or min(lengths) < 1:
+        raise _Refused(f"its parts are {lengths} of {source.shape[axis]}")
+    parts = np.split(_index(source), np.cumsum(lengths)[:-1], axis=axis)
+    return [_like(source, part) for part in parts]
+
+
+def _concat(call: _Call, *parts: Value | None) -> Value:
+    axis = int(call.get("axis", 1))
+    present = [_present(part) for part in parts]
+    if all(isinstance(part, np.ndarray) for part in present):
+        return np.concatenate([_index(part) for part in present], axis)
+    first = present[0]
+    nodes = {part.node if isinstance(part, Tensor) else None for part in present}
+    if None not in nodes and len(nodes) == 1:
+        return _like(first, np.concatenate([_index(part) for part in present], axis))
+    constants = [p if isinstance(p, Tensor) else _floats(p, "a part") for p in present]
+    return call.builder.concatenate(constants, axis % len(first.shape))
+
+
+def _expand(call: _Call, x: Value | None, shape: Value | None) -> Value:
+    source = _present(x)
+    wanted = np.broadcast_shapes(source.shape, tuple(_integers(shape, "shape")))
+    return _like(source, np.broadcast_to(_index(source), _checked_shape(wanted)))
+
+
+def _identity(call: _Call, x: Value | None) -> Value:
+    return _present(x)
+
+
+def _dropout(
+    call: _Call, x: Value | None, ratio: Value | None = None, training: Value | None = None
+) -> Value:
+    if training is not None and np.any(_index(training)):
+        raise _Refused("it is in training mode")
+    return _present(x)
+
+
+def _cast(call: _Call, x: Value | None) -> Value:
+    to = call.get("to")
+    if isinstance(x, Tensor):
+        if to not in _FLOATS:
+            raise _Refused("a cast to integers is not piecewise linear")
+        return x
+    import onnx
+
+    return np.asarray(_present(x)).astype(onnx.helper.tensor_dtype_to_np_dtype(to))
+
+
+def _constant(call: _Call) -> Value:
+    for name in ("value", "value_float", "value_floats", "value_int", "value_ints"):
+        if name in call.attributes:
+            return np.asarray(call.get(name))
+    raise _Refused("its value is of a kind that is not supported")
+
+
+def _shape(call: _Call, x: Value | None) -> Value:
+    return np.array(_present(x).shape, dtype=np.int64)[call.get("start", 0) : call.get("end")]
+
+
+_OPERATORS: dict[str, Callable[..., Value | list[Value]]] = {
+    "Abs": _function(lambda call: activations.Abs()),
+    "Add": _add(1.0),
+    "AveragePool": _average_pool,
+    "BatchNormalization": _batch_normalization,
+    "Cast": _cast,
+    "Clip": _clip,
+    "Concat": _concat,
+    "Constant": _constant,
+    "Conv": _convolution,
+    "Div": _divide,
+    "Dropout": _dropout,
+    "Expand": _expand,
+    "Flatten": _flatten,
+    "Gather": _gather,
+    "Gemm": _gemm,
+    "GlobalAveragePool": _global_average_pool,
+    "HardSigmoid": _function(_hard_sigmoid),
+    "Identity": _identity,
+    "LeakyRelu": _function(
+        lambda call: activations.LeakyReLU(call.get("alpha", float(np.float32(0.01))))
+    ),
+    "MatMul": _matmul,
+    "Max": _extremum(largest=True),
+    "Min": _extremum(largest=False),
+    "Mul": _multiply,
+    "Neg": _negate,
+    "PRelu": _prelu,
+    "Pad": _pad,
+    "ReduceMean": _reduce_mean,
+    "Relu": _function(lambda call: activations.ReLU()),
+    "Reshape": _reshape,
+    "Shape": _shape,
+    "Slice": _slice,
+    "Split": _split,
+    "Squeeze": _squeeze,
+    "Sub": _add(-1.0),
+    "Transpose": _transpose,
+    "Unsqueeze": _unsqueeze,
+}

@@ -1,0 +1,256 @@
+"""Counts on graphs with convolutions, means and skip connections are those of the dense network
+that the same matrices make, on which the oracle is the judge elsewhere."""
+
+import pickle
+from dataclasses import dataclass
+from math import prod
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from strategies import Draw
+
+import pyexpr
+from pyexpr import Network, PiecewiseLinear
+from pyexpr.build import Builder, Tensor
+from pyexpr.graph import Activation, Affine, Graph
+from pyexpr.operations import Convolution, Operation
+
+Array = npt.NDArray[np.float64]
+
+KINDS = ["convolution", "skip", "scale", "turn", "concatenate", "chain"]
+FUNCTIONS = [pyexpr.ReLU(), pyexpr.HardTanh(), pyexpr.LeakyReLU(0.25), pyexpr.Abs()]
+
+
+def matrix(operation: Operation) -> Array:
+    """[out, in], one unit vector after the other."""
+    rows: Array = operation.apply(np.eye(operation.inputs)).T
+    return rows
+
+
+def convolution_matrix(op: Convolution) -> Array:
+    """From the definition of a convolution, with loops."""
+    channels, height, width = op.out_shape
+    out = np.zeros((channels, height, width, op.channels, *op.size))
+    per_group = op.kernel.shape[1]
+    for o, y, x, c, i, j in np.ndindex(channels, height, width, *op.kernel.shape[1:]):
+        row = y * op.strides[0] + i * op.dilations[0] - op.pads[0]
+        column = x * op.strides[1] + j * op.dilations[1] - op.pads[1]
+        if 0 <= row < op.size[0] and 0 <= column < op.size[1]:
+            group = o // (channels // op.groups)
+            out[o, y, x, group * per_group + c, row, column] += op.kernel[o, c, i, j]
+    return out.reshape(op.outputs, op.inputs)
+
+
+@dataclass
+class Expanded:
+    """The graph as dense layers: each carries all tensors made so far, which pass."""
+
+    layers: list[tuple[Array, Array]]
+    functions: list[PiecewiseLinear]
+    real: list[range]  # which of a layer's entries are the graph's neurons
+
+
+def expand(graph: Graph) -> Expanded:
+    """A slope of one on every piece lets an entry pass, if value and first breakpoint agree."""
+    maps = {0: (np.eye(prod(graph.input_shape)), np.zeros(prod(graph.input_shape)))}
+    out = Expanded([], [], [])
+    for i, node in enumerate(graph.nodes[1:], 1):
+        if isinstance(node, Affine):
+            weight = sum(
+                (
+                    (convolution_matrix(op) if isinstance(op, Convolution) else matrix(op))
+                    @ maps[j][0]
+                    for j, op in node.terms
+                ),
+                np.zeros((len(node.bias), next(iter(maps.values()))[0].shape[1])),
+            )
+            bias = sum((matrix(op) @ maps[j][1] for j, op in node.terms), node.bias.copy())
+            maps[i] = (weight, bias)
+        elif isinstance(node, Activation):
+            main = maps[node.source]
+            carried = [*maps]
+            weight = np.vstack([main[0], *(maps[j][0] for j in carried)])
+            bias = np.concatenate([main[1], *(maps[j][1] for j in carried)])
+            phi = node.function
+            slopes = np.ones((len(bias), len(phi.breakpoints) + 1))
+            slopes[: len(main[1])] = phi.slopes
+            out.layers.append((weight, bias))
+            out.functions.append(
+                PiecewiseLinear(phi.breakpoints, slopes, phi.value, first_letter=phi.first_letter)
+            )
+            out.real.append(range(len(main[1])))
+            maps, at, total = {}, len(main[1]), len(bias)
+            for j in carried:
+                size = prod(graph.nodes[j].shape)
+                maps[j] = (np.eye(total)[at : at + size], np.zeros(size))
+                at += size
+            maps[i] = (np.eye(total)[: len(main[1])], np.zeros(len(main[1])))
+    out.layers.append(maps[len(graph.nodes) - 1])
+    return out
+
+
+def check(graph: Graph, x0: Array, x1: Array) -> None:
+    net = Network(graph)
+    expanded = expand(graph)
+    dense = Network.dense(expanded.layers, expanded.functions)
+    expected = pyexpr.trace(dense, x0.reshape(-1), x1.reshape(-1))
+    seen = [t for t in expected.transitions if t["neuron"] in expanded.real[t["layer"]]]
+    breakpoints = sorted({int(t["breakpoint"]) for t in seen})
+    trace = pyexpr.trace(net, x0, x1)
+    assert pyexpr.count_regions(net, x0, x1) == trace.n_pieces == expected.n_pieces
+    assert pyexpr.count_regions(net, x0, x1, kind="activation") == len(breakpoints) + 1
+    assert np.array_equal(trace.t, expected.t[breakpoints])
+    assert [trace.t_exact(i) for i in range(len(trace.t))] == [
+        expected.t_exact(i) for i in breakpoints
+    ]
+    fields = ["layer", "neuron", "before", "after"]
+    assert [t[fields].item() for t in trace.transitions] == [t[fields].item() for t in seen]
+    per_neuron = pyexpr.count_transitions(net, x0, x1, per="neuron")
+    assert per_neuron.sum() == len(seen)
+    assert per_neuron.shape == (net.n_neurons,)
+    scale = 1 + np.abs(expected.values).max()
+    assert np.allclose(net(x0).reshape(-1), dense(x0.reshape(-1)), atol=1e-9 * scale)
+    assert np.allclose(trace.values[-1].reshape(-1), expected.values[-1], atol=1e-9 * scale)
+    steepest = 1 + np.abs(expected.slopes).max()
+    assert np.allclose(trace.slopes[0].reshape(-1), expected.slopes[0], atol=1e-9 * steepest)
+
+
+def numbers(draw: Draw, shape: tuple[int, ...]) -> Array:
+    """Short dyadic numbers, so that the expansion rounds nothing; the shortest are rich in ties."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    if draw(st.booleans()):
+        return rng.integers(-99, 100, shape) / 64
+    return rng.integers(-2, 3, shape).astype(float)
+
+
+def convolved(draw: Draw, builder: Builder, x: Tensor) -> Tensor:
+    channels, *size = x.shape
+    groups = channels if draw(st.integers(0, 3)) == 0 else 1
+    out = groups * draw(st.integers(1, 2))
+    extent = [draw(st.integers(1, min(3, n))) for n in size]
+    dilations = tuple(
+        draw(st.integers(1, 2)) if 2 * (k - 1) < n else 1 for k, n in zip(extent, size, strict=True)
+    )
+    operation = Convolution(
+        numbers(draw, (out, channels // groups, *extent)),
+        (size[0], size[1]),
+        (draw(st.integers(1, 2)), draw(st.integers(1, 2))),
+        tuple(draw(st.integers(0, 1)) for _ in range(4)),  # type: ignore[arg-type]
+        dilations,  # type: ignore[arg-type]
+        groups,
+    )
+    return builder.convolution(x, operation, numbers(draw, (out,)))
+
+
+def pooled(builder: Builder, x: Tensor) -> Tensor:
+    """The mean of every channel."""
+    windows = np.arange(prod(x.shape)).reshape(x.shape[0], -1)
+    return builder.mean(x, windows, np.full(len(windows), float(windows.shape[1])))
+
+
+@st.composite
+def graphs(draw: Draw) -> Graph:
+    """Convolutions with skip connections of several kinds, a pooled or flat readout."""
+    builder = Builder((draw(st.integers(1, 2)), draw(st.integers(2, 4)), draw(st.integers(2, 4))))
+    x = builder.input
+    earlier: list[Tensor] = [x]
+    for _ in range(draw(st.integers(1, 3))):
+        kind = draw(
+            st.sampled_from(["convolution", "skip", "scale", "turn", "concatenate", "chain"])
+        )
+        if kind == "turn":
+            x = x.transpose((0, 2, 1))
+        if kind == "scale":
+            channels = (x.shape[0], 1, 1)
+            x = builder.scale_shift(x, numbers(draw, channels), numbers(draw, channels))
+        if kind == "chain":
+            x = convolved(draw, builder, x)
+        if kind == "concatenate":
+            x = builder.concatenate([x, numbers(draw, x.shape), x], 0)
+        x = convolved(draw, builder, x)
+        like = [tensor for tensor in earlier if tensor.shape == x.shape]
+        if kind == "skip" and like:
+            x = builder.add(x, draw(st.sampled_from(like)), draw(st.sampled_from([1.0, -1.0])))
+        if draw(st.integers(0, 4)):
+            x = builder.activation(x, draw(st.sampled_from(FUNCTIONS)))
+        earlier.append(x)
+    whole = prod(x.shape[1:]) in (1, 2, 4, 8, 16)  # else the mean's 1 / n is rounded
+    flat = pooled(builder, x) if whole and draw(st.booleans()) else x.reshape((prod(x.shape),))
+    if draw(st.integers(0, 4)):
+        out = draw(st.integers(1, 3))
+        flat = builder.dense(flat, numbers(draw, (out, flat.shape[0])), numbers(draw, (out,)))
+    return builder.graph(flat)
+
+
+@st.composite
+def segments(draw: Draw) -> tuple[Graph, Array, Array]:
+    graph = draw(graphs())
+    return graph, numbers(draw, graph.input_shape), numbers(draw, graph.input_shape)
+
+
+@given(segments())
+def test_a_graph_counts_as_its_dense_expansion(segment: tuple[Graph, Array, Array]) -> None:
+    check(*segment)
+
+
+def test_what_a_skip_connection_cancels_leaves_no_region() -> None:
+    """x + relu(-x) - relu(x) is zero: neurons switch, the output does not feel it."""
+    builder = Builder((2,))
+    x = builder.input
+    minus = builder.activation(builder.scale_shift(x, -np.ones(2), np.zeros(2)), pyexpr.ReLU())
+    plus = builder.activation(x, pyexpr.ReLU())
+    out = builder.add(builder.add(x, minus), plus, -1.0)
+    net = Network(builder.graph(out))
+    x0, x1 = np.array([-1.0, -2.0]), np.array([1.0, 1.0])
+    assert pyexpr.count_regions(net, x0, x1) == 1
+    assert pyexpr.count_regions(net, x0, x1, kind="activation") == 3
+    assert pyexpr.count_transitions(net, x0, x1, per="layer").tolist() == [2, 2]
+    assert not net(x1).any()
+
+
+def test_equal_channels_of_a_grouped_convolution_switch_together() -> None:
+    rng = np.random.default_rng(0)
+    kernel = np.tile(rng.standard_normal((1, 1, 3, 3)), (4, 1, 1, 1))
+    builder = Builder((4, 5, 5))
+    same = builder.convolution(builder.input, Convolution(kernel, (5, 5), groups=4), np.zeros(4))
+    net = Network(builder.graph(builder.activation(same, pyexpr.ReLU())))
+    image = np.tile(rng.standard_normal((1, 5, 5)), (4, 1, 1))
+    trace = pyexpr.trace(net, image, -2 * image + 1)
+    assert len(trace.transitions) == 4 * len(trace.t)
+    assert trace.n_pieces == trace.n_regions > 1
+
+
+def test_images_are_given_and_returned_in_their_shapes() -> None:
+    builder = Builder((1, 4, 6))
+    image = builder.convolution(
+        builder.input, Convolution(np.ones((2, 1, 2, 3)), (4, 6)), np.zeros(2)
+    )
+    net = Network(builder.graph(builder.activation(image, pyexpr.ReLU())))
+    assert (net.input_shape, net.output_shape) == ((1, 4, 6), (2, 3, 4))
+    assert net(np.ones((1, 4, 6))).shape == (2, 3, 4)
+    assert net(np.ones((7, 1, 4, 6))).shape == (7, 2, 3, 4)
+    trace = pyexpr.trace(net, -np.ones((1, 4, 6)), np.ones((1, 4, 6)))
+    assert trace.values.shape == (3, 2, 3, 4)
+    assert trace.slopes.shape == (2, 2, 3, 4)
+    matrix_of, constant = trace.affine_map(-1)
+    assert matrix_of.shape == (2, 3, 4, 1, 4, 6)
+    assert constant.shape == (2, 3, 4)
+    with pytest.raises(ValueError, match=r"x0 has shape \(24,\).*\(1, 4, 6\)"):
+        pyexpr.count_regions(net, np.ones(24), np.ones(24))
+    with pytest.raises(ValueError, match="chain of dense layers"):
+        _ = net.layers
+
+
+def test_a_graph_survives_pickling() -> None:
+    builder = Builder((1, 3, 3))
+    image = builder.convolution(
+        builder.input, Convolution(np.arange(4.0).reshape(1, 1, 2, 2), (3, 3)), np.ones(1)
+    )
+    net = Network(builder.graph(builder.activation(image, pyexpr.ReLU())))
+    again = pickle.loads(pickle.dumps(net))
+    x = np.linspace(-1, 1, 9).reshape(1, 3, 3)
+    assert np.array_equal(net(x), again(x))
+    assert str(net) == str(again)
