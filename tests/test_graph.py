@@ -131,15 +131,17 @@ def convolved(draw: Draw, builder: Builder, x: Tensor) -> Tensor:
     groups = channels if draw(st.integers(0, 3)) == 0 else 1
     out = groups * draw(st.integers(1, 2))
     extent = [draw(st.integers(1, min(3, n))) for n in size]
-    dilations = tuple(
-        draw(st.integers(1, 2)) if 2 * (k - 1) < n else 1 for k, n in zip(extent, size, strict=True)
+    one_or_two, zero_or_one = st.integers(1, 2), st.integers(0, 1)
+    down, along = (
+        draw(one_or_two) if 2 * (k - 1) < n else 1 for k, n in zip(extent, size, strict=True)
     )
+    top, left, bottom, right = (draw(zero_or_one) for _ in range(4))
     operation = Convolution(
         numbers(draw, (out, channels // groups, *extent)),
         (size[0], size[1]),
-        (draw(st.integers(1, 2)), draw(st.integers(1, 2))),
-        tuple(draw(st.integers(0, 1)) for _ in range(4)),  # type: ignore[arg-type]
-        dilations,  # type: ignore[arg-type]
+        (draw(one_or_two), draw(one_or_two)),
+        (top, left, bottom, right),
+        (down, along),
         groups,
     )
     return builder.convolution(x, operation, numbers(draw, (out,)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
 import numpy as np
@@ -16,8 +16,9 @@ def frozen(array: npt.NDArray[Scalar]) -> npt.NDArray[Scalar]:
     return np.frombuffer(array.tobytes(), array.dtype).reshape(array.shape)
 
 
+@dataclass(frozen=True, eq=False)
 class Remade:
     """Dataclasses that freeze their arrays: a pickle makes them anew, and does not fill them."""
 
     def __reduce__(self) -> tuple[type, tuple[Any, ...]]:
-        return type(self), tuple(getattr(self, field.name) for field in fields(self))  # type: ignore[arg-type]
+        return type(self), tuple(getattr(self, field.name) for field in fields(self))

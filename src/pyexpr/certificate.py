@@ -96,8 +96,8 @@ class Count(int):
         self.certificate = certificate
         return self
 
-    def __getnewargs__(self) -> tuple[int, Certificate]:  # type: ignore[override]
-        return int(self), self.certificate
+    def __reduce__(self) -> tuple[type[Count], tuple[int, Certificate]]:
+        return Count, (int(self), self.certificate)
 
 
 class Counts(np.ndarray[Any, np.dtype[np.int64]]):

@@ -25,6 +25,7 @@ from pyexpr.operations import Dense
 
 if TYPE_CHECKING:
     from onnx import ModelProto
+    from sklearn.neural_network import MLPClassifier, MLPRegressor
 
 DenseLayer: TypeAlias = tuple[npt.ArrayLike, npt.ArrayLike]
 
@@ -251,18 +252,24 @@ def _dense_layers(graph: Graph) -> Iterator[Layer]:
         yield Layer(operation.weight, affine.bias, phi.function if phi else None)
 
 
-NetworkLike: TypeAlias = "Network | Sequence[DenseLayer] | str | os.PathLike[str] | ModelProto"
+NetworkLike: TypeAlias = (
+    "Network | Sequence[DenseLayer] | str | os.PathLike[str] | ModelProto | MLPClassifier"
+    " | MLPRegressor"
+)
 
 
 def as_network(obj: NetworkLike) -> Network:
-    """A Network as it is; a list of (W, b) as a ReLU network; an ONNX model; a path's file, loaded.
+    """Whatever describes a network, as one.
+
+    A Network as it is; a list of (W, b) as a ReLU network; an ONNX model; scikit-learn's
+    perceptrons; a path's file, loaded.
 
     Raises
     ------
     TypeError
         `obj` is none of these.
     ValueError
-        `Network.dense`, `pyexpr.io.onnx.from_model` or `pyexpr.load` refuses it.
+        `Network.dense`, an importer in `pyexpr.io` or `pyexpr.load` refuses it.
     """
     if isinstance(obj, Network):
         return obj
@@ -277,9 +284,13 @@ def as_network(obj: NetworkLike) -> Network:
         from pyexpr.io import onnx
 
         return onnx.from_model(obj)
+    if _is_perceptron(obj):
+        from pyexpr.io import sklearn
+
+        return sklearn.from_mlp(obj)
     raise TypeError(
-        f"net is {_what(obj)}; it must be a pyexpr.Network, a list of (W, b), an ONNX model "
-        "or a path"
+        f"net is {_what(obj)}; it must be a pyexpr.Network, a list of (W, b), an ONNX model, "
+        "an MLPClassifier or MLPRegressor, or a path"
     )
 
 
@@ -287,6 +298,12 @@ def _is_onnx_model(obj: object) -> TypeGuard[ModelProto]:
     """Without importing onnx, which has made the object if it is one."""
     onnx = sys.modules.get("onnx")
     return onnx is not None and isinstance(obj, onnx.ModelProto)
+
+
+def _is_perceptron(obj: object) -> TypeGuard[MLPClassifier | MLPRegressor]:
+    """Without importing scikit-learn."""
+    library = sys.modules.get("sklearn.neural_network")
+    return library is not None and isinstance(obj, library.MLPClassifier | library.MLPRegressor)
 
 
 def _check_layers(layers: object) -> list[tuple[FloatArray, FloatArray]]:

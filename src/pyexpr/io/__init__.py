@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from pyexpr.io import npz, onnx
+from pyexpr.io import nnet, npz, onnx
 from pyexpr.network import Network
 
-_LOADERS = {".npz": npz.load, ".onnx": onnx.load}
+_LOADERS = {".nnet": nnet.load, ".npz": npz.load, ".onnx": onnx.load}
 
 
 def load(path: str | os.PathLike[str]) -> Network:
-    """The network in a file; its suffix says the format: .npz or .onnx.
+    """The network in a file; its suffix says the format: .nnet, .npz or .onnx.
 
     Raises
     ------
