@@ -140,7 +140,9 @@ def test_a_classifier_gives_its_decision_values(activation: str) -> None:
 def test_a_regressor_gives_its_predictions() -> None:
     rng = np.random.default_rng(0)
     x = rng.standard_normal((100, 3))
-    mlp = MLPRegressor(hidden_layer_sizes=(12,), max_iter=2000, random_state=0).fit(x, np.abs(x).sum(axis=1))
+    mlp = MLPRegressor(hidden_layer_sizes=(12,), max_iter=2000, random_state=0).fit(
+        x, np.abs(x).sum(axis=1)
+    )
     assert np.allclose(pyexpr.as_network(mlp)(x)[:, 0], mlp.predict(x))
 
 
