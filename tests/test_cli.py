@@ -1,11 +1,16 @@
 """The command line, run as a command."""
 
+import json
+import re
 import subprocess
 import sys
 from importlib.metadata import version
+from pathlib import Path
 
+import numpy as np
 import pytest
 
+import pyexpr
 from pyexpr import cli, demo
 
 
@@ -54,3 +59,77 @@ def test_an_interrupted_demo_ends_without_a_traceback(
     monkeypatch.setattr(demo, "run", interrupted)
     assert cli.main(["demo"]) == 130
     assert "interrupted" in capsys.readouterr().err
+
+
+MODEL = [([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]], [0.0, 0.0, -1.0]), ([[1.0, 1.0, -1.0]], [0.0])]
+POINTS = np.array([[-1.0, -1.0], [1.0, 2.0], [0.0, 0.5]])
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> str:
+    path = tmp_path / "model.npz"
+    pyexpr.save(pyexpr.Network.dense(MODEL), path)
+    np.save(tmp_path / "points.npy", POINTS)
+    np.savez(tmp_path / "points.npz", POINTS)
+    np.savetxt(tmp_path / "points.csv", POINTS, delimiter=",")
+    np.save(tmp_path / "one.npy", POINTS[1])
+    np.save(tmp_path / "objects.npy", np.array([{}]), allow_pickle=True)
+    (tmp_path / "words.csv").write_text("a,b\n")
+    return str(path)
+
+
+@pytest.mark.parametrize("suffix", ["npy", "npz", "csv"])
+def test_rows_of_a_file_are_the_ends(
+    model: str, suffix: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--points", str(tmp_path / f"points.{suffix}"), "--rows", "0", "1"]
+    assert cli.main(["count", model, *options]) == 0
+    regions = pyexpr.count_regions(MODEL, POINTS[0], POINTS[1])
+    assert capsys.readouterr().out == f"{regions}\n"
+    assert cli.main(["count", model, *options, "--per", "neuron"]) == 0
+    neurons = pyexpr.count_transitions(MODEL, POINTS[0], POINTS[1], per="neuron")
+    assert capsys.readouterr().out.split() == [str(n) for n in neurons]
+
+
+def test_a_count_as_json(model: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["--from", "random:3", "--to", str(tmp_path / "one.npy"), "--kind", "activation"]
+    assert cli.main(["count", model, *options, "--json"]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    start = np.random.default_rng(3).standard_normal(2)
+    regions = pyexpr.count_regions(MODEL, start, POINTS[1], kind="activation")
+    assert printed["activation regions"] == regions
+    assert printed["certificate"]["signs"]["asked"] == regions.certificate.signs.asked
+
+
+def test_show_prints_the_network(model: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["show", model]) == 0
+    out = capsys.readouterr().out
+    assert "3 neurons" in out
+    assert "ReLU" in out
+
+
+BAD = {
+    "no model": (["count", "missing.npz"], "missing.npz"),
+    "a model of no kind": (["count", "model.txt"], r"\.npz"),
+    "a point of no kind": (["count", "MODEL", "--from", "x.txt"], "random:SEED"),
+    "a seed that is none": (["count", "MODEL", "--from", "random:-1"], "seed"),
+    "a point too many": (["count", "MODEL", "--from", "DIR/points.npy"], "2 numbers"),
+    "a pickle": (["count", "MODEL", "--from", "DIR/objects.npy"], "no array of numbers"),
+    "words": (["count", "MODEL", "--from", "DIR/words.csv"], "no array of numbers"),
+    "no such row": (
+        ["count", "MODEL", "--points", "DIR/points.csv", "--rows", "0", "3"],
+        "no row 3",
+    ),
+}
+
+
+@pytest.mark.parametrize("bad", BAD)
+def test_bad_input_is_one_line(
+    bad: str, model: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments, message = BAD[bad]
+    filled = [a.replace("MODEL", model).replace("DIR", str(tmp_path)) for a in arguments]
+    assert cli.main(filled) == 1
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert re.fullmatch(rf"pyexpr: .*{message}.*\n", printed.err)

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from pyexpr import __version__
 
+if TYPE_CHECKING:
+    from pyexpr import Network
+
+FAILED = 1
 INTERRUPTED = 130  # what a shell reports for a command that Ctrl-C ended
 BROKEN_PIPE = 141
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit status."""
-    _parser().parse_args(argv)
+    arguments = _parser().parse_args(argv)
     try:
-        from pyexpr import demo  # here, because --version and --help need none of it
-
-        demo.run()
+        arguments.command(arguments)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return INTERRUPTED
@@ -27,7 +31,64 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Python flushes stdout once more at exit, and must find somewhere to flush it to.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
+    except (ValueError, TypeError, OverflowError, OSError, ImportError) as error:
+        print(f"pyexpr: {' '.join(str(error).split())}", file=sys.stderr)
+        return FAILED
     return 0
+
+
+# What a command needs is imported by it: --version and --help need none.
+
+
+def _demo(_: argparse.Namespace) -> None:
+    from pyexpr import demo
+
+    demo.run()
+
+
+def _show(arguments: argparse.Namespace) -> None:
+    print(_network(arguments))
+
+
+def _count(arguments: argparse.Namespace) -> None:
+    from pyexpr import count_regions, count_transitions
+    from pyexpr.io import points
+
+    net = _network(arguments)
+    if arguments.points:
+        x0, x1 = points.read_rows(arguments.points, tuple(arguments.rows), net.input_shape)
+    else:
+        x0, x1 = (points.read(p, net.input_shape) for p in (arguments.start, arguments.end))
+    if arguments.per:
+        transitions = count_transitions(net, x0, x1, per=arguments.per)
+        result, certificate = transitions.tolist(), transitions.certificate
+        what = f"transitions per {arguments.per}"
+    else:
+        regions = count_regions(net, x0, x1, kind=arguments.kind)
+        result, certificate = int(regions), regions.certificate
+        what = f"{arguments.kind} regions"
+    if not arguments.json:
+        print(*(result if isinstance(result, list) else [result]), sep="\n")
+        return
+    assert certificate is not None
+    decisions = {
+        kind: {**tally._asdict(), "smallest_gap": _finite(tally.smallest_gap)}
+        for kind, tally in certificate._asdict().items()
+    }
+    print(json.dumps({"model": arguments.model, what: result, "certificate": decisions}))
+
+
+def _finite(number: float) -> float | None:
+    """JSON has no infinity."""
+    return number if number < float("inf") else None
+
+
+def _network(arguments: argparse.Namespace) -> Network:
+    from pyexpr.io import load, onnx
+
+    if arguments.output:
+        return onnx.load(arguments.model, arguments.output)
+    return load(arguments.model)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -36,5 +97,34 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"pyexpr {__version__}")
     commands = parser.add_subparsers(metavar="command", required=True)
-    commands.add_parser("demo", help="count on two trained networks, next to what sampling sees")
+    demo = commands.add_parser(
+        "demo", help="count on two trained networks, next to what sampling sees"
+    )
+    demo.set_defaults(command=_demo)
+    show = commands.add_parser("show", help="print a network's tensors, shapes and neurons")
+    show.set_defaults(command=_show)
+    count = commands.add_parser(
+        "count",
+        help="count between two points",
+        epilog="A point is a .npy, .npz or .csv file that holds nothing else, or random:SEED.",
+    )
+    count.set_defaults(command=_count)
+    for command in (show, count):
+        command.add_argument("model", help="a .onnx, .nnet or .npz file")
+        command.add_argument(
+            "--output", metavar="TENSOR", help="the tensor of an ONNX model to stop at"
+        )
+    _add_count_options(count)
     return parser
+
+
+def _add_count_options(count: argparse.ArgumentParser) -> None:
+    count.add_argument("--from", dest="start", metavar="POINT", default="random:0")
+    count.add_argument("--to", dest="end", metavar="POINT", default="random:1")
+    count.add_argument("--points", metavar="FILE", help="a file with a point a row, for --rows")
+    count.add_argument("--rows", nargs=2, type=int, default=[0, 1], metavar=("I", "J"))
+    count.add_argument("--kind", choices=["linear", "activation"], default="linear")
+    count.add_argument(
+        "--per", choices=["layer", "neuron"], help="count transitions instead, one number a line"
+    )
+    count.add_argument("--json", action="store_true", help="print the certificate, too")
