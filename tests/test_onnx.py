@@ -183,7 +183,7 @@ def test_weights_beside_the_file_are_read(tmp_path: Path) -> None:
     assert np.array_equal(pyexpr.load(path)(x), from_model(residual())(x))
 
 
-def test_output_stops_before_a_softmax() -> None:
+def test_output_stops_before_a_softmax(tmp_path: Path) -> None:
     nodes = [
         helper.make_node("Relu", ["x"], ["logits"]),
         helper.make_node("Softmax", ["logits"], ["y"], name="last"),
@@ -191,6 +191,11 @@ def test_output_stops_before_a_softmax() -> None:
     with pytest.raises(ValueError, match=r"'last' \(Softmax\).*output='logits'"):
         from_model(model(nodes))
     assert from_model(model(nodes), "logits")(np.array([-1.0, 2.0])).tolist() == [0.0, 2.0]
+    onnx.save(model(nodes), tmp_path / "model.onnx")
+    net = pyexpr.load(tmp_path / "model.onnx", output="logits")
+    assert net(np.array([-1.0, 2.0])).tolist() == [0.0, 2.0]
+    with pytest.raises(ValueError, match="no ONNX model"):
+        pyexpr.load("model.npz", output="logits")
 
 
 def test_importing_pyexpr_imports_no_onnx() -> None:

@@ -84,11 +84,9 @@ def _finite(number: float) -> float | None:
 
 
 def _network(arguments: argparse.Namespace) -> Network:
-    from pyexpr.io import load, onnx
+    from pyexpr.io import load
 
-    if arguments.output:
-        return onnx.load(arguments.model, arguments.output)
-    return load(arguments.model)
+    return load(arguments.model, output=arguments.output)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -11,19 +11,30 @@ from pyexpr.network import Network
 _LOADERS = {".nnet": nnet.load, ".npz": npz.load, ".onnx": onnx.load}
 
 
-def load(path: str | os.PathLike[str]) -> Network:
+def load(path: str | os.PathLike[str], *, output: str | None = None) -> Network:
     """The network in a file; its suffix says the format: .nnet, .npz or .onnx.
+
+    Parameters
+    ----------
+    path
+        The file.
+    output
+        The tensor of an ONNX model to stop at; its only output if None.
 
     Raises
     ------
     OSError
         The file cannot be opened.
     ValueError
-        The suffix is unknown, or the file is malformed.
+        The suffix is unknown, the file is malformed, or it is no ONNX model and has no `output`.
     """
     suffix = Path(path).suffix.lower()
     if suffix not in _LOADERS:
         raise ValueError(
             f"path is {os.fspath(path)!r}; pyexpr loads files ending in {', '.join(_LOADERS)}"
         )
-    return _LOADERS[suffix](path)
+    if output is None:
+        return _LOADERS[suffix](path)
+    if suffix != ".onnx":
+        raise ValueError(f"output is {output!r}, but {os.fspath(path)!r} is no ONNX model")
+    return onnx.load(path, output)
