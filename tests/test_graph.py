@@ -4,6 +4,7 @@ that the same matrices make, on which the oracle is the judge elsewhere."""
 import pickle
 from dataclasses import dataclass
 from math import prod
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -225,7 +226,7 @@ def test_equal_channels_of_a_grouped_convolution_switch_together() -> None:
     assert trace.n_pieces == trace.n_regions > 1
 
 
-def test_images_are_given_and_returned_in_their_shapes() -> None:
+def test_images_are_given_and_returned_in_their_shapes(tmp_path: Path) -> None:
     builder = Builder((1, 4, 6))
     image = builder.convolution(
         builder.input, Convolution(np.ones((2, 1, 2, 3)), (4, 6)), np.zeros(2)
@@ -244,6 +245,9 @@ def test_images_are_given_and_returned_in_their_shapes() -> None:
         pyexpr.count_regions(net, np.ones(24), np.ones(24))
     with pytest.raises(ValueError, match="chain of dense layers"):
         _ = net.layers
+    with pytest.raises(ValueError, match="chain of dense layers"):
+        pyexpr.save(net, tmp_path / "net.npz")
+    assert not [*tmp_path.iterdir()]
 
 
 def test_a_graph_survives_pickling() -> None:

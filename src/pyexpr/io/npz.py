@@ -99,7 +99,7 @@ def save(net: Network, path: str | os.PathLike[str]) -> None:
     TypeError
         `net` is no Network.
     ValueError
-        The path does not end in .npz.
+        The path does not end in .npz, or the network is no chain of dense layers.
     OSError
         The file cannot be written.
     """
