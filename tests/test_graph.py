@@ -233,6 +233,7 @@ def test_images_are_given_and_returned_in_their_shapes(tmp_path: Path) -> None:
     )
     net = Network(builder.graph(builder.activation(image, pyexpr.ReLU())))
     assert (net.input_shape, net.output_shape) == ((1, 4, 6), (2, 3, 4))
+    assert str(net).endswith("24 neurons, 14 parameters")  # 2 kernels of 6 and their biases
     assert net(np.ones((1, 4, 6))).shape == (2, 3, 4)
     assert net(np.ones((7, 1, 4, 6))).shape == (7, 2, 3, 4)
     trace = pyexpr.trace(net, -np.ones((1, 4, 6)), np.ones((1, 4, 6)))

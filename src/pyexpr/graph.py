@@ -125,7 +125,8 @@ def describe(graph: Graph) -> str:
     ]
     neurons = sum(prod(layer.shape) for layer in graph.layers)
     parameters = sum(
-        node.bias.size + sum(operation.n_weights for _, operation in node.terms)
+        sum(operation.n_weights for _, operation in node.terms)
+        + max((operation.n_biases for _, operation in node.terms), default=0)
         for node in graph.nodes
         if isinstance(node, Affine)
     )

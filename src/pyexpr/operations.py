@@ -25,6 +25,11 @@ class Operation(Protocol):
     def outputs(self) -> int: ...
     @property
     def n_weights(self) -> int: ...
+    @property
+    def n_biases(self) -> int:
+        """How many different ones its outputs have."""
+        ...
+
     def apply(self, x: FloatArray) -> FloatArray:
         """[B, inputs] -> [B, outputs], in float64."""
         ...
@@ -64,6 +69,10 @@ class Dense:
     @property
     def n_weights(self) -> int:
         return self.weight.size
+
+    @property
+    def n_biases(self) -> int:
+        return self.outputs
 
     def apply(self, x: FloatArray) -> FloatArray:
         product: FloatArray = x @ self.weight.T
@@ -136,6 +145,10 @@ class Convolution(Remade):
     @property
     def n_weights(self) -> int:
         return self.kernel.size
+
+    @property
+    def n_biases(self) -> int:
+        return len(self.kernel)
 
     def apply(self, x: FloatArray) -> FloatArray:
         top, left, bottom, right = self.pads
@@ -218,6 +231,10 @@ class Sparse(Remade):
     @property
     def n_weights(self) -> int:
         return 0  # copies, differences and means are no parameters
+
+    @property
+    def n_biases(self) -> int:
+        return 0
 
     def apply(self, x: FloatArray) -> FloatArray:
         sums = np.zeros((len(x), self.outputs))
