@@ -15,7 +15,7 @@ os.environ.update(
 
 import argparse
 import resource
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from itertools import pairwise
 from time import perf_counter
@@ -129,20 +129,26 @@ def run(name: str, benchmark: Benchmark, repeats: int) -> None:
     )
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(BENCHMARKS))
+def parse(description: str, known: Collection[str]) -> tuple[list[str], int]:
+    """The networks to run, and how often, from the command line."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(known))
     parser.add_argument("--repeats", type=int, default=7)
     arguments = parser.parse_args()
-    unknown = set(arguments.names) - set(BENCHMARKS)
+    unknown = set(arguments.names) - set(known)
     if unknown:
-        parser.error(f"unknown network {sorted(unknown)}; choose from {', '.join(BENCHMARKS)}")
+        parser.error(f"unknown network {sorted(unknown)}; choose from {', '.join(known)}")
+    return arguments.names or [*known], arguments.repeats
+
+
+def main() -> None:
+    names, repeats = parse(__doc__.splitlines()[0], BENCHMARKS)
     print(
         f"{'network':<22}{'regions':>10} {'':<4}{'first ms':>12}{'count ms':>12}{'forward ms':>12}"
         f"{'ratio':>8}{'accepted':>9}{'peak MB':>9}"
     )
-    for name in arguments.names or BENCHMARKS:
-        run(name, BENCHMARKS[name], arguments.repeats)
+    for name in names:
+        run(name, BENCHMARKS[name], repeats)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ Two networks stand beside those of networks.py: a ReLU network of 20 x 500, and 
 weights and biases -1, 0 and 1, full of ties. One thread throughout.
 """
 
-import argparse
 from collections.abc import Callable
 from functools import partial
 from time import perf_counter
@@ -79,19 +78,13 @@ def run(name: str, repeats: int) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(PROBLEMS))
-    parser.add_argument("--repeats", type=int, default=7)
-    arguments = parser.parse_args()
-    unknown = set(arguments.names) - set(PROBLEMS)
-    if unknown:
-        parser.error(f"unknown network {sorted(unknown)}; choose from {', '.join(PROBLEMS)}")
+    names, repeats = networks.parse(__doc__.splitlines()[0], PROBLEMS)
     print(
         f"{'network':<22}{'regions':>9}{'error':>8}{'proved ms':>11}{'not ms':>11}{'ratio':>7}"
         f"{'decisions':>15}{'weights':>8}{'adjoint':>8}{'dd':>8}{'exact':>8}{'gap':>10}"
     )
-    for name in arguments.names or PROBLEMS:
-        run(name, arguments.repeats)
+    for name in names:
+        run(name, repeats)
 
 
 if __name__ == "__main__":

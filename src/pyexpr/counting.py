@@ -26,7 +26,7 @@ def count_regions(
     Parameters
     ----------
     net
-        A Network, a list of (W [out, in], b [out]) for ReLU, or a path.
+        Anything that `as_network` takes.
     x0, x1 : array_like [*input_shape]
         Real numbers that float64 holds exactly; never modified.
     kind

@@ -70,7 +70,7 @@ def _steps(graph: Graph) -> Iterator[_Step]:
     made = {0}
 
     def before(node: int) -> Iterator[_Step]:
-        for source in sources(graph.nodes[node]):
+        for source in _reads(graph, node):
             if source not in made:
                 yield from before(source)
                 made.add(source)
@@ -78,8 +78,7 @@ def _steps(graph: Graph) -> Iterator[_Step]:
 
     for i, node in enumerate(graph.nodes):
         if isinstance(node, Activation):
-            if isinstance(graph.nodes[node.source], Affine):
-                yield from before(node.source)
+            yield from before(node.source)
             made.add(i)
             yield _Step(node.source, i)
     output = len(graph.nodes) - 1

@@ -33,7 +33,7 @@ class Trace:
     Attributes
     ----------
     network : Network
-    x0, x1 : float64 [n]
+    x0, x1 : float64 [*input_shape]
     t : float64 [B]
         The breakpoints, in order, each the float64 nearest to the true one.
     bends : bool [B]
@@ -113,7 +113,7 @@ class Trace:
 
     @cached_property
     def values(self) -> FloatArray:
-        """The network's output at the nodes: float64 [B + 2, m], as `network(x)` gives it."""
+        """float64 [B + 2, *output_shape]: the output at the nodes, as `network(x)` gives it."""
         nodes = self.nodes.reshape(-1, *[1] * self.x0.ndim)
         step = max(1, _BLOCK // self.x0.size)
         blocks = [nodes[start : start + step] for start in range(0, len(nodes), step)]
@@ -122,7 +122,7 @@ class Trace:
 
     @property
     def slopes(self) -> FloatArray:
-        """df(x(t))/dt on every activation region: float64 [B + 1, m].
+        """df(x(t))/dt on every activation region: float64 [B + 1, *output_shape].
 
         Each by a forward pass with the region's letters, so that narrow regions are as accurate
         as wide ones.
@@ -131,7 +131,7 @@ class Trace:
 
     @property
     def intercepts(self) -> FloatArray:
-        """float64 [B + 1, m] with f(x(t)) = intercepts[i] + slopes[i] t on activation region i."""
+        """float64 [B + 1, *output_shape]: f(x(t)) = intercepts[i] + slopes[i] t on region i."""
         return self._lines[0]
 
     def affine_map(self, i: int) -> tuple[FloatArray, FloatArray]:
@@ -195,10 +195,10 @@ class Trace:
         shape = (self.n_regions, *self.network.output_shape)
         intercepts, slopes = np.empty(shape), np.empty(shape)
         step = max(1, _BLOCK // max(1, self.network.n_neurons))
+        start_point, step_of_x = self.x0.reshape(1, -1), (self.x1 - self.x0).reshape(1, -1)
         for start in range(0, self.n_regions, step):
             block = slice(start, min(start + step, self.n_regions))
             letters = self._patterns(start, block.stop - start)
-            start_point, step_of_x = self.x0.reshape(1, -1), (self.x1 - self.x0).reshape(1, -1)
             shape_of_block = (len(letters), *self.network.output_shape)
             ahead = _masked(self.network, letters, start_point)
             along = _masked(self.network, letters, step_of_x, with_bias=False)
@@ -215,8 +215,8 @@ def trace(net: NetworkLike, x0: npt.ArrayLike, x1: npt.ArrayLike) -> Trace:
     Parameters
     ----------
     net
-        A Network, a list of (W [out, in], b [out]) for ReLU, or a path.
-    x0, x1 : array_like [n]
+        Anything that `as_network` takes.
+    x0, x1 : array_like [*input_shape]
         Real numbers that float64 holds exactly; never modified.
 
     Raises

@@ -66,8 +66,8 @@ public:
     // 2. -1, 0, 1; both events in `cell` of partitions[level].
     int order(const Partitions& partitions, std::size_t level, std::size_t cell, const Event& a,
               const Event& b);
-    // Whether the bounds alone prove that a lies before everything that begins at `earliest`;
-    // what does, does so by about `gap`.
+    // Whether the bounds alone prove that what ends at `latest` lies before what begins at
+    // `earliest`, by about `gap`.
     bool surely_before(double latest, double earliest, double gap);
     // 3. `left` and `right` are the patterns of neighbouring cells, a and b their slopes.
     bool slope_changes(const Slopes& a, const Slopes& b, const Pattern& left, const Pattern& right);
