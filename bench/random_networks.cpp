@@ -108,7 +108,7 @@ struct Run {
 Run count(const pyexpr::Network& network, const pyexpr::Line& line, bool certify,
           pyexpr::Workspace& workspace) {
     const auto start = std::chrono::steady_clock::now();
-    pyexpr::CountCells sink;
+    pyexpr::CountRegions sink(network);
     pyexpr::Engine engine(network, line, sink, workspace, {.certify = certify});
     engine.run();
     const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;

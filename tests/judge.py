@@ -127,7 +127,7 @@ def check_breakpoints(t: Array, true: Exact) -> None:
 def check_letters(trace: pyexpr.Trace, analysis: Analysis) -> None:
     """Patterns and transitions are those of the analysis, letter by letter."""
     patterns = trace.patterns()
-    assert patterns.dtype == np.int8
+    assert patterns.dtype == np.int16
     assert [tuple(pattern) for pattern in patterns.tolist()] == analysis.patterns
     for i, pattern in enumerate(analysis.patterns):
         assert tuple(trace.pattern(i).tolist()) == pattern
@@ -142,10 +142,10 @@ def exact_slopes_change(analysis: Analysis) -> list[bool]:
     return [left != right for left, right in pairwise(analysis.slopes)]
 
 
-def exact_values(layers: Sequence[OracleLayer], x0: Exact, analysis: Analysis) -> list[Exact]:
-    """f at the ends and at every breakpoint."""
+def exact_values(first: Exact, analysis: Analysis) -> list[Exact]:
+    """f at the ends and at every breakpoint, given what it is at the first end."""
     nodes = [Fraction(0), *analysis.breakpoints, Fraction(1)]
-    values = [list(evaluate(layers, x0))]
+    values = [first]
     for (start, end), slope in zip(pairwise(nodes), analysis.slopes, strict=True):
         values.append([v + s * (end - start) for v, s in zip(values[-1], slope, strict=True)])
     return values
@@ -196,17 +196,25 @@ def check_trace(
 ) -> None:
     """Everything that a trace holds, against the oracle."""
     start, end = exact(x0), exact(x1)
+    scale = largest_sums(layers, start, end)
+    check_analysis(trace, analysis, list(evaluate(layers, start)), scale)
+
+
+def check_analysis(
+    trace: pyexpr.Trace, analysis: Analysis, first_value: Exact, scale: Exact
+) -> None:
+    """first_value : f(x0); scale : of each output's rounding."""
     check_breakpoints(trace.t, analysis.breakpoints)
     assert [trace.t_exact(i) for i in range(len(trace.t))] == list(analysis.breakpoints)
     check_letters(trace, analysis)
     assert trace.bends.tolist() == exact_slopes_change(analysis)
     assert trace.n_regions == analysis.activation_regions
     assert trace.n_pieces == analysis.linear_regions
-    values = exact_values(layers, start, analysis)
-    scale = largest_sums(layers, start, end)
-    check_close(trace.values, values, scale)
-    check_close(trace.slopes, [list(slope) for slope in analysis.slopes], scale)
-    check_close(trace.intercepts, exact_intercepts(values, analysis), scale)
+    values = exact_values(first_value, analysis)
+    flat = [a.reshape(len(a), -1) for a in (trace.values, trace.slopes, trace.intercepts)]
+    check_close(flat[0], values, scale)
+    check_close(flat[1], [list(slope) for slope in analysis.slopes], scale)
+    check_close(flat[2], exact_intercepts(values, analysis), scale)
 
 
 # The network's affine map on one pattern, from the definition.

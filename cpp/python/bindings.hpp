@@ -21,6 +21,11 @@ void register_network(py::module_& module);
 void register_counting(py::module_& module);
 void register_trace(py::module_& module);
 
+// Pre-activations of a layer, or the output, are beyond float64.
+struct Overflow {
+    std::size_t layer;
+};
+
 // Lets signal handlers run now and then; throws if one of them raised.
 class Signals {
 public:

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <string>
 
 #include "bindings.hpp"
@@ -12,6 +13,19 @@ std::vector<double> point(const char* name, const Doubles& x, const Network& net
         throw py::value_error(std::string(name) + ": expected shape (" +
                               std::to_string(network.inputs()) + ",)");
     return {x.data(), x.data() + x.size()};
+}
+
+// The first layer that needs this level, or the output's number.
+std::size_t layer_at(const Network& network, std::size_t level) {
+    const auto last_level = [](const Layer& layer) {
+        if (const auto* pooling = std::get_if<Pooling>(&layer)) return pooling->rounds.back().level;
+        return std::get<Elementwise>(layer).level;
+    };
+    const auto& layers = network.layers();
+    return static_cast<std::size_t>(
+        std::find_if(layers.begin(), layers.end(),
+                     [&](const Layer& layer) { return last_level(layer) >= level; }) -
+        layers.begin());
 }
 
 // (count, certificate)
@@ -37,7 +51,11 @@ Certificate run(const Network& network, const Doubles& x0, const Doubles& x1, Si
     static thread_local Workspace kept;
     Workspace workspace = std::exchange(kept, {});
     Engine engine(network, segment, sink, workspace, {.poll = Signals(), .certify = certify});
-    engine.run();
+    try {
+        engine.run();
+    } catch (const NotFinite& error) {
+        throw Overflow{layer_at(network, error.level)};
+    }
     const Certificate certificate = engine.certificate();
     if (workspace.bytes() <= most_bytes_kept) kept = std::move(workspace);
     return certificate;
@@ -58,7 +76,7 @@ void register_counting(py::module_& module) {
     module.def(
         "count_activation_regions",
         [](const Network& net, const Doubles& a, const Doubles& b, bool certify) {
-            return count(CountCells(), net, a, b, certify);
+            return count(CountRegions(net), net, a, b, certify);
         },
         network, x0, x1, py::arg("certify") = true);
     module.def(

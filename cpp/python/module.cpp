@@ -9,9 +9,9 @@ namespace {
 void translate_overflow(std::exception_ptr raised) {
     try {
         if (raised) std::rethrow_exception(raised);
-    } catch (const pyexpr::NotFinite& error) {
+    } catch (const pyexpr::python::Overflow& error) {
         const std::string message =
-            "net: pre-activations of layer " + std::to_string(error.level) +
+            "net: pre-activations of layer " + std::to_string(error.layer) +
             " overflow float64 between x0 and x1; rescale the weights or the end points";
         PyErr_SetString(PyExc_OverflowError, message.c_str());
     }

@@ -3,6 +3,8 @@
 #include <array>
 #include <string>
 #include <tuple>
+#include <utility>
+#include <variant>
 
 #include "bindings.hpp"
 
@@ -101,8 +103,51 @@ Activation activation(const ActivationArrays& arrays, std::size_t width) {
             value};
 }
 
+using RoundArrays = std::pair<std::size_t, py::array_t<std::int32_t, py::array::c_style>>;
+using LayerArrays = std::variant<std::size_t, std::vector<RoundArrays>>;
+
+// A pool's rounds halve its windows' slots; every neuron of their levels compares one pair.
+Pooling pooling(const std::vector<RoundArrays>& rounds, const std::vector<Level>& levels) {
+    require(!rounds.empty() && rounds.back().second.ndim() == 2 &&
+                rounds.back().second.shape(1) == 1,
+            "layers: the last round must leave one slot");
+    Pooling out{static_cast<std::size_t>(rounds.back().second.shape(0)), {}};
+    for (std::size_t r = 0; r < rounds.size(); ++r) {
+        const auto& [level, neuron] = rounds[r];
+        require(level < levels.size(), "layers: no such level");
+        require(neuron.ndim() == 2 && neuron.shape(0) == rounds.back().second.shape(0) &&
+                    (r == 0 || neuron.shape(1) == (rounds[r - 1].second.shape(1) + 1) / 2),
+                "layers: expected the neurons of a round as [windows, slots]");
+        std::vector<std::int32_t> neurons(neuron.data(), neuron.data() + neuron.size());
+        for (const std::int32_t q : neurons)
+            require(Round::right <= q &&
+                        q < static_cast<std::int64_t>(levels[level].activation.width()),
+                    "layers: no such neuron");
+        out.rounds.emplace_back(level, static_cast<std::size_t>(neuron.shape(1)),
+                                std::move(neurons));
+        const std::size_t compared = out.rounds.back().window.size();
+        require(compared == 0 || compared == levels[level].activation.width(),
+                "layers: every neuron of a round's level must compare");
+    }
+    return out;
+}
+
+std::vector<Layer> make_layers(const std::vector<LayerArrays>& arrays,
+                               const std::vector<Level>& levels) {
+    std::vector<Layer> layers;
+    for (const LayerArrays& layer : arrays)
+        if (const auto* rounds = std::get_if<std::vector<RoundArrays>>(&layer)) {
+            layers.emplace_back(pooling(*rounds, levels));
+        } else {
+            require(std::get<std::size_t>(layer) < levels.size(), "layers: no such level");
+            layers.emplace_back(Elementwise{std::get<std::size_t>(layer)});
+        }
+    return layers;
+}
+
 std::shared_ptr<Network> make_network(const std::vector<std::shared_ptr<const AffineMap>>& maps,
-                                      const std::vector<ActivationArrays>& activations) {
+                                      const std::vector<ActivationArrays>& activations,
+                                      const std::vector<LayerArrays>& layers) {
     require(!maps.empty() && activations.size() + 1 == maps.size(),
             "activations: expected one fewer than maps");
     std::vector<Level> levels;
@@ -113,7 +158,8 @@ std::shared_ptr<Network> make_network(const std::vector<std::shared_ptr<const Af
                 "maps: a map's inputs must be the outputs of the one before");
         levels.push_back({maps[l], activation(activations[l], width)});
     }
-    return std::make_shared<Network>(std::move(levels), maps.back());
+    std::vector<Layer> seen = make_layers(layers, levels);
+    return std::make_shared<Network>(std::move(levels), maps.back(), std::move(seen));
 }
 
 // A matrix as it was given.
@@ -154,7 +200,7 @@ void register_network(py::module_& module) {
         .def(py::init(&affine_map), py::arg("inputs"), py::arg("bias"), py::arg("blocks"));
     py::class_<Network, std::shared_ptr<Network>>(module, "Network",
                                                   "Affine maps with activations between them.")
-        .def(py::init(&make_network), py::arg("maps"), py::arg("activations"));
+        .def(py::init(&make_network), py::arg("maps"), py::arg("activations"), py::arg("layers"));
 }
 
 }  // namespace pyexpr::python

@@ -1,3 +1,5 @@
+#include <algorithm>
+#include <bit>
 #include <boost/multiprecision/cpp_int.hpp>
 #include <iterator>
 
@@ -31,49 +33,97 @@ py::int_ as_python(const Integer& value) {
     return value < 0 ? py::int_(magnitude.attr("__neg__")()) : magnitude;
 }
 
-using Letters = py::array_t<std::int8_t, py::array::c_style | py::array::forcecast>;
+using Letters = py::array_t<std::int16_t, py::array::c_style>;
 
-// The pieces that the first `levels` levels' neurons are on, as rows of bits a threshold.
-std::vector<std::vector<Word>> letter_rows(const Network& network, const Letters& pieces,
-                                           std::size_t levels) {
-    if (pieces.ndim() != 1 || static_cast<std::size_t>(pieces.size()) != network.neurons())
-        throw py::value_error("pieces: expected shape (neurons,)");
-    std::vector<std::vector<Word>> out;
-    const std::int8_t* piece = pieces.data();
-    for (std::size_t l = 0; l < levels; ++l) {
-        const Activation& phi = network.level(l).activation;
-        out.emplace_back(phi.thresholds() * phi.words(), 0);
-        for (std::size_t q = 0; q < phi.width(); ++q, ++piece)
-            for (std::size_t k = 0; k < phi.thresholds() && static_cast<int>(k) < *piece; ++k)
-                set_bit(&out.back()[k * phi.words()], q);
+// Rows of bits for all levels.
+class LetterRows {
+public:
+    explicit LetterRows(const Network& network) : network_(network) {
+        for (std::size_t l = 0; l < network.depth(); ++l) {
+            const Activation& phi = network.level(l).activation;
+            rows_.emplace_back(phi.thresholds() * phi.words(), 0);
+        }
     }
-    return out;
-}
 
-// (numerator, denominator) of the t where a neuron meets a threshold, all letters before its level
-// being as they are in `pieces`.
+    // Puts a neuron on a piece, or lets a window's entry win. Differences that this does not depend
+    // on stay as they are.
+    void set(const Layer& layer, std::size_t neuron, std::size_t letter) {
+        if (const auto* pooling = std::get_if<Pooling>(&layer)) {
+            for (std::size_t r = 0; r < pooling->rounds.size(); ++r)
+                if (const auto q = compared(pooling->rounds[r], r, neuron, letter);
+                    q >= 0 && (letter >> r & 1) != 0)
+                    set_bit(rows_[pooling->rounds[r].level].data(), static_cast<std::size_t>(q));
+            return;
+        }
+        const std::size_t l = std::get<Elementwise>(layer).level;
+        const Activation& phi = network_.level(l).activation;
+        for (std::size_t k = 0; k < std::min(phi.thresholds(), letter); ++k)
+            set_bit(&rows_[l][k * phi.words()], neuron);
+    }
+
+    Pattern pattern(std::size_t levels) const {
+        Pattern out;
+        for (std::size_t l = 0; l < levels; ++l) out.push_back(rows_[l].data());
+        return out;
+    }
+
+    // Which neuron compares a window's slot with its neighbour in round r.
+    static std::int32_t compared(const Round& round, std::size_t r, std::size_t window,
+                                 std::size_t slot) {
+        return round.neuron[window * round.slots + (slot >> (r + 1))];
+    }
+
+private:
+    const Network& network_;
+    std::vector<std::vector<Word>> rows_;
+};
+
+// (numerator, denominator) of the t where the neuron goes from one letter to another, all letters
+// of earlier layers being as given.
 py::tuple exact_breakpoint(const Network& network, const Doubles& x0, const Doubles& x1,
-                           const Letters& pieces, std::size_t level, std::size_t neuron,
-                           std::size_t threshold) {
-    if (level >= network.depth()) throw py::index_error("level: no such level");
-    const Activation& phi = network.level(level).activation;
-    if (neuron >= phi.width() || threshold >= phi.thresholds())
-        throw py::index_error("neuron, threshold: not on this level");
-    const std::vector<std::vector<Word>> rows = letter_rows(network, pieces, level);
-    Pattern pattern;
-    for (const std::vector<Word>& row : rows) pattern.push_back(row.data());
+                           const Letters& letters, std::size_t layer, std::size_t neuron,
+                           std::size_t before, std::size_t after) {
+    if (letters.ndim() != 1 || static_cast<std::size_t>(letters.size()) != network.neurons())
+        throw py::value_error("letters: expected shape (neurons,)");
+    if (layer >= network.layers().size() || neuron >= width(network, network.layers()[layer]) ||
+        before == after)
+        throw py::index_error("layer, neuron, before, after: no such transition");
+    LetterRows rows(network);
+    const std::int16_t* given = letters.data();
+    for (std::size_t i = 0; i < layer; ++i)
+        for (std::size_t q = 0; q < width(network, network.layers()[i]); ++q)
+            rows.set(network.layers()[i], q, static_cast<std::size_t>(*given++));
+
+    const Layer& here = network.layers()[layer];
+    std::size_t level, q = neuron, threshold = std::min(before, after);
+    if (const auto* pooling = std::get_if<Pooling>(&here)) {
+        // Where the two slots' ways up the tree meet, they are compared.
+        const auto r = static_cast<std::size_t>(std::bit_width(before ^ after)) - 1;
+        if (r >= pooling->rounds.size()) throw py::index_error("before, after: no such slots");
+        const Round& round = pooling->rounds[r];
+        const std::int32_t comparing = LetterRows::compared(round, r, neuron, before);
+        if (comparing < 0) throw py::index_error("before, after: not both in the window");
+        rows.set(here, neuron, before);
+        rows.set(here, neuron, after);
+        level = round.level;
+        q = static_cast<std::size_t>(comparing);
+        threshold = 0;
+    } else {
+        level = std::get<Elementwise>(here).level;
+        if (threshold >= network.level(level).activation.thresholds())
+            throw py::index_error("before, after: no such letters");
+    }
     Signals signals;
     ExactLine exact(network, line(network, x0, x1), signals);
-    exact.set_pattern(pattern);
-    const Affine<Integer> f = exact.margin(level, neuron, threshold);
+    exact.set_pattern(rows.pattern(level));
+    const Affine<Integer> f = exact.margin(level, q, threshold);
     return py::make_tuple(as_python(-f.a), as_python(f.b));
 }
 
 }  // namespace
 
 void register_trace(py::module_& module) {
-    PYBIND11_NUMPY_DTYPE_EX(Transition, breakpoint, "breakpoint", level, "layer", neuron, "neuron",
-                            before, "before", after, "after");
+    PYBIND11_NUMPY_DTYPE(Transition, breakpoint, layer, neuron, before, after);
     py::class_<TraceArrays>(module, "Trace", "Everything that happens along a line.")
         .def_readonly("t", &TraceArrays::t)
         .def_readonly("bends", &TraceArrays::bends)
@@ -82,8 +132,8 @@ void register_trace(py::module_& module) {
         .def_readonly("certificate", &TraceArrays::certificate);
     const auto network = py::arg("network"), x0 = py::arg("x0"), x1 = py::arg("x1");
     module.def("trace", &trace, network, x0, x1);
-    module.def("exact_breakpoint", &exact_breakpoint, network, x0, x1, py::arg("pieces"),
-               py::arg("level"), py::arg("neuron"), py::arg("threshold"));
+    module.def("exact_breakpoint", &exact_breakpoint, network, x0, x1, py::arg("letters"),
+               py::arg("layer"), py::arg("neuron"), py::arg("before"), py::arg("after"));
 }
 
 }  // namespace pyexpr::python

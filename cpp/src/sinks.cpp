@@ -3,29 +3,6 @@
 #include <utility>
 
 namespace pyexpr {
-namespace {
-
-// Visits the neurons whose letters differ, in graph order.
-template <class Visit>
-void for_each_transition(const Network& network, const Boundary& boundary, Visit&& visit) {
-    for (std::size_t l = 0; l < network.depth(); ++l) {
-        const Word* left = boundary.left[l];
-        const Word* right = boundary.right[l];
-        if (left == right) continue;  // both cells descend from one cell of this level
-        const Activation& phi = network.level(l).activation;
-        for (std::size_t w = 0; w < phi.words(); ++w) {
-            Word differs = 0;
-            for (std::size_t k = 0; k < phi.thresholds(); ++k)
-                differs |= left[k * phi.words() + w] ^ right[k * phi.words() + w];
-            for_each_bit(differs, w * 64, [&](std::size_t q) {
-                visit(l, q, phi.piece(left, q), phi.piece(right, q));
-            });
-        }
-    }
-}
-
-}  // namespace
-
 void BoundarySink::keep(const Pattern& pattern) {
     kept_.resize(pattern.size());
     for (std::size_t l = 0; l < pattern.size(); ++l) {
@@ -44,26 +21,37 @@ void BoundarySink::cells(const Partitions& partitions, const Slice& slice, Predi
     for (std::size_t c = slice.first; c < slice.last; ++c) {
         gather_pattern(partitions, slice.level, c, right_);
         cell(p, c);
-        if (c > slice.first || !first_call) boundary({p.vertices[c], left_, right_}, predicates);
+        if ((c > slice.first || !first_call) && is_breakpoint())
+            boundary({p.vertices[c], left_, right_}, predicates);
         std::swap(left_, right_);
     }
     keep(left_);
 }
 
+// At every vertex a neuron of some level crosses, but in a pool no letter may change.
+bool BoundarySink::is_breakpoint() {
+    if (!pools_) return true;
+    find_changes(network_, left_, right_, changes_);
+    return !changes_.empty();
+}
+
+CountRegions::CountRegions(const Network& network)
+    : BoundarySink(network), counts_cells_(!pools() && network.depth() > 0) {
+    count = counts_cells_ ? 0 : 1;
+}
+
 CountTransitions::CountTransitions(const Network& network)
     : BoundarySink(network), counts(network.neurons(), 0) {
     std::size_t offset = 0;
-    for (std::size_t l = 0; l < network.depth(); ++l) {
+    for (const Layer& layer : network.layers()) {
         offsets_.push_back(offset);
-        offset += network.level(l).activation.width();
+        offset += width(network, layer);
     }
 }
 
 void CountTransitions::boundary(const Boundary& boundary, Predicates&) {
-    for_each_transition(network(), boundary,
-                        [&](std::size_t l, std::size_t q, std::size_t, std::size_t) {
-                            ++counts[offsets_[l] + q];
-                        });
+    find_changes(network(), boundary.left, boundary.right, changes_);
+    for (const Change& change : changes_) ++counts[offsets_[change.layer] + change.neuron];
 }
 
 void CountPieces::cell(const Partition& cells, std::size_t cell) {
@@ -81,23 +69,22 @@ void Trace::begin(const Partitions& partitions, const Slice& slice) {
     if (!first_pattern.empty()) return;
     Pattern pattern;
     gather_pattern(partitions, slice.level, slice.first, pattern);
-    for (std::size_t l = 0; l < network().depth(); ++l)
-        for (std::size_t q = 0; q < network().level(l).activation.width(); ++q)
+    for (const Layer& layer : network().layers())
+        for (std::size_t q = 0; q < width(network(), layer); ++q)
             first_pattern.push_back(
-                static_cast<std::int8_t>(network().level(l).activation.piece(pattern[l], q)));
+                static_cast<std::int16_t>(letter(network(), layer, pattern, q)));
 }
 
 void Trace::merged_or_not(const Boundary& boundary, bool bend, Predicates& predicates) {
     const auto index = static_cast<std::int64_t>(breakpoints.size());
     breakpoints.push_back(predicates.position(boundary.left, boundary.vertex));
     bends.push_back(bend);
-    for_each_transition(network(), boundary,
-                        [&](std::size_t l, std::size_t q, std::size_t before, std::size_t after) {
-                            transitions.push_back({index, static_cast<std::int32_t>(l),
-                                                   static_cast<std::int32_t>(q),
-                                                   static_cast<std::int8_t>(before),
-                                                   static_cast<std::int8_t>(after)});
-                        });
+    find_changes(network(), boundary.left, boundary.right, changes_);
+    for (const Change& change : changes_)
+        transitions.push_back({index, static_cast<std::int32_t>(change.layer),
+                               static_cast<std::int32_t>(change.neuron),
+                               static_cast<std::int16_t>(change.before),
+                               static_cast<std::int16_t>(change.after)});
 }
 
 }  // namespace pyexpr

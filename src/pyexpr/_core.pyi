@@ -33,6 +33,7 @@ class Network:
         self,
         maps: Sequence[AffineMap],
         activations: Sequence[tuple[_Floats, _Floats, float]],
+        layers: Sequence[int | Sequence[tuple[int, NDArray[np.int32]]]],
     ) -> None: ...
 
 class Trace:
@@ -41,7 +42,7 @@ class Trace:
     @property
     def bends(self) -> NDArray[np.bool_]: ...
     @property
-    def first_pattern(self) -> NDArray[np.int8]: ...
+    def first_pattern(self) -> NDArray[np.int16]: ...
     @property
     def transitions(self) -> NDArray[np.void]: ...
     @property
@@ -61,8 +62,9 @@ def exact_breakpoint(
     network: Network,
     x0: _Floats,
     x1: _Floats,
-    pieces: NDArray[np.int8],
-    level: int,
+    letters: NDArray[np.int16],
+    layer: int,
     neuron: int,
-    threshold: int,
+    before: int,
+    after: int,
 ) -> tuple[int, int]: ...

@@ -10,8 +10,10 @@ import numpy as np
 
 from pyexpr._arrays import FloatArray
 from pyexpr.activations import PiecewiseLinear
-from pyexpr.graph import Activation, Affine, Graph, Input, Node, Shape, sources
+from pyexpr.graph import Activation, Affine, Graph, Input, Maximum, Node, Shape, renumbered, sources
 from pyexpr.operations import Convolution, Dense, Indices, Operation, Sparse
+
+MAX_WINDOW = 2**15  # so that letters fit int16
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,6 +155,17 @@ class Builder:
         self._nodes.append(Activation(x.shape, self._own(x), function))
         return self._whole(len(self._nodes) - 1)
 
+    def maximum(self, x: Tensor, windows: Indices) -> Tensor:
+        """The largest of x's entries windows [*shape, k], those not negative; ties: the first."""
+        *shape, slots = windows.shape
+        if not 1 <= slots <= MAX_WINDOW:
+            raise ValueError(f"a window has {slots} entries, and the limit is {MAX_WINDOW}")
+        flat = windows.reshape(-1, slots)
+        if not (flat >= 0).any(axis=1).all():
+            raise ValueError("a window lies in the padding")
+        self._nodes.append(Maximum(tuple(shape), self._own(x), flat))
+        return self._whole(len(self._nodes) - 1)
+
     def graph(self, output: Tensor) -> Graph:
         """Of what the output needs."""
         last = self._own(output)
@@ -162,7 +175,7 @@ class Builder:
                 needed.update(sources(self._nodes[i]))
         order = sorted(needed)
         number = {node: i for i, node in enumerate(order)}
-        nodes = [_renumbered(self._nodes[i], number) for i in order]
+        nodes = [renumbered(self._nodes[i], number) for i in order]
         nodes[-1] = replace(nodes[-1], shape=output.shape)
         return Graph(tuple(nodes))
 
@@ -206,12 +219,3 @@ class Builder:
         columns = np.zeros((len(weight), size))
         columns[:, used] = weight[:, x.index >= 0]
         return ((x.node, Dense(columns)),)
-
-
-def _renumbered(node: Node, number: dict[int, int]) -> Node:
-    if isinstance(node, Affine):
-        terms = tuple((number[source], operation) for source, operation in node.terms)
-        return Affine(node.shape, terms, node.bias)
-    if isinstance(node, Activation):
-        return Activation(node.shape, number[node.source], node.function)
-    return node

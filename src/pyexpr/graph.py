@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import prod
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from pyexpr._arrays import FloatArray
 from pyexpr._frozen import Remade, frozen
 from pyexpr._text import plural
 from pyexpr.activations import PiecewiseLinear
-from pyexpr.operations import Operation
+from pyexpr.operations import Indices, Operation
 
 Shape: TypeAlias = tuple[int, ...]
 
@@ -46,8 +47,69 @@ class Activation:
     source: int
     function: PiecewiseLinear
 
+    @property
+    def first_letter(self) -> int:
+        return self.function.first_letter
 
-Node: TypeAlias = Input | Affine | Activation
+    def evaluate(self, z: FloatArray) -> FloatArray:
+        """[B, size] -> [B, size]"""
+        return self.function.evaluate(z)
+
+    def on_pieces(
+        self, pieces: npt.NDArray[np.integer[Any]], z: FloatArray, *, with_bias: bool
+    ) -> FloatArray:
+        """The affine functions of pieces [B or 1, size], counted from 0, at z [B or 1, size]."""
+        gain, offset = self.function.coefficients(pieces)
+        return gain * z + offset if with_bias else gain * z
+
+    def __str__(self) -> str:
+        return str(self.function)
+
+
+@dataclass(frozen=True, eq=False)
+class Maximum(Remade):
+    """The largest of the entries windows[i] of the source, as in max pooling.
+
+    Every entry is a neuron; its letter is where in its window the largest first occurs.
+
+    Attributes
+    ----------
+    windows : int64 [size, k]
+        Negative where a window has no entry, as in the padding; each has at least one.
+    """
+
+    shape: Shape
+    source: int
+    windows: Indices
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "windows", frozen(self.windows))
+
+    @property
+    def first_letter(self) -> int:
+        return 0
+
+    def evaluate(self, z: FloatArray) -> FloatArray:
+        """[B, source's size] -> [B, size]"""
+        largest = np.full((len(z), len(self.windows)), -np.inf)
+        for slot in self.windows.T:
+            np.maximum(largest, np.where(slot >= 0, z[:, slot], -np.inf), out=largest)
+        return largest
+
+    def on_pieces(
+        self, pieces: npt.NDArray[np.integer[Any]], z: FloatArray, *, with_bias: bool
+    ) -> FloatArray:
+        """The entries pieces [B or 1, size] of the windows, of z [B or 1, source's size]."""
+        chosen = self.windows[np.arange(len(self.windows)), pieces]
+        rows = np.broadcast_to(z, (max(len(chosen), len(z)), z.shape[1]))
+        return np.take_along_axis(rows, np.broadcast_to(chosen, (len(rows), chosen.shape[1])), 1)
+
+    def __str__(self) -> str:
+        return f"max of {self.windows.shape[1]}"
+
+
+Layer: TypeAlias = Activation | Maximum
+Node: TypeAlias = Input | Affine | Layer
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,9 +127,9 @@ class Graph:
         return self.nodes[-1].shape
 
     @cached_property
-    def layers(self) -> tuple[Activation, ...]:
+    def layers(self) -> tuple[Layer, ...]:
         """What has neurons, in order."""
-        return tuple(node for node in self.nodes if isinstance(node, Activation))
+        return tuple(node for node in self.nodes if isinstance(node, Layer))
 
     def evaluate(
         self,
@@ -87,9 +149,9 @@ class Graph:
             if isinstance(node, Affine):
                 z = sum(operation.apply(values[source]) for source, operation in node.terms)
                 values[i] = z + node.bias if with_bias else z + np.zeros_like(node.bias)
-            elif isinstance(node, Activation):
+            elif isinstance(node, Layer):
                 z = values[node.source]
-                values[i] = activate(layer, z) if activate else node.function.evaluate(z)
+                values[i] = activate(layer, z) if activate else node.evaluate(z)
                 layer += 1
             for source in [j for j in values if last_use[j] == i]:
                 del values[source]
@@ -108,7 +170,17 @@ def sources(node: Node) -> list[int]:
     """The nodes that this one is made of."""
     if isinstance(node, Affine):
         return [source for source, _ in node.terms]
-    return [node.source] if isinstance(node, Activation) else []
+    return [node.source] if isinstance(node, Layer) else []
+
+
+def renumbered(node: Node, number: dict[int, int]) -> Node:
+    """With source i as number[i]."""
+    if isinstance(node, Affine):
+        terms = tuple((number[source], operation) for source, operation in node.terms)
+        return Affine(node.shape, terms, node.bias)
+    if isinstance(node, Layer):
+        return replace(node, source=number[node.source])
+    return node
 
 
 def describe(graph: Graph) -> str:
@@ -136,6 +208,6 @@ def describe(graph: Graph) -> str:
 def _name(node: Node) -> str:
     if isinstance(node, Input):
         return "input"
-    if isinstance(node, Activation):
-        return str(node.function)
+    if isinstance(node, Layer):
+        return str(node)
     return " + ".join(str(operation) for _, operation in node.terms) or "constant"

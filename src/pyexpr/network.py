@@ -56,18 +56,15 @@ class Network:
     pyexpr counts is true of the function that they define in real arithmetic.
     """
 
-    __slots__ = ("__weakref__", "_core", "_graph", "_layer_of_level")
+    __slots__ = ("__weakref__", "_core", "_graph")
 
     _graph: Graph
     _core: CoreNetwork
-    _layer_of_level: npt.NDArray[np.int64]
 
     def __init__(self, graph: Graph) -> None:
         """Of a graph that the makers of networks have checked."""
-        lowered = lower(graph)
         self._graph = graph
-        self._core = lowered.network
-        self._layer_of_level = np.array(lowered.layer_of_level, dtype=np.int64)
+        self._core = lower(graph)
 
     @classmethod
     def dense(
@@ -139,9 +136,6 @@ class Network:
             weight = rng.standard_normal((fan_out, fan_in)) * (weight_scale / math.sqrt(fan_in))
             layers.append((weight, rng.standard_normal(fan_out) * bias_scale))
         return cls.dense(layers, activation)
-
-    def _level_of_layer(self, layer: int) -> int:
-        return int(np.flatnonzero(self._layer_of_level == layer)[0])
 
     @property
     def graph(self) -> Graph:

@@ -216,6 +216,19 @@ class Sparse(Remade):
         return cls(first, column, np.ones(len(column)), inputs)
 
     @classmethod
+    def difference(cls, plus: Indices, minus: Indices, inputs: int) -> Sparse:
+        """Entry plus[q] less entry minus[q], either of them 0 where it is negative."""
+        columns = np.stack([plus, minus], axis=1)
+        order = np.argsort(columns, axis=1)
+        present = (columns >= 0) & (plus != minus)[:, None]
+        columns, present, signs = (
+            np.take_along_axis(a, order, axis=1)
+            for a in (columns, present, np.broadcast_to([1.0, -1.0], columns.shape))
+        )
+        first = np.concatenate([[0], np.cumsum(present.sum(axis=1))]).astype(np.int64)
+        return cls(first, np.ascontiguousarray(columns[present], np.int64), signs[present], inputs)
+
+    @classmethod
     def mean(cls, windows: Indices, divisors: FloatArray, inputs: int) -> Sparse:
         """Sums of the entries windows[q], those not negative, over divisors[q] (1 / d rounded)."""
         windows = np.sort(windows, axis=1)

@@ -14,11 +14,10 @@ import numpy.typing as npt
 
 from pyexpr import _core
 from pyexpr._arrays import FloatArray, end_points, read_only
-from pyexpr.activations import PiecewiseLinear
 from pyexpr.certificate import Certificate, from_rows
 from pyexpr.network import Network, NetworkLike, as_network
 
-Letters = npt.NDArray[np.int8]
+Letters = npt.NDArray[np.int16]
 
 _BLOCK = 2**20  # letters worked on at a time
 
@@ -40,7 +39,7 @@ class Trace:
         Whether the network's output changes its slope there, so that a linear region ends.
     transitions : structured [T], fields breakpoint, layer, neuron, before, after
         Neurons changing letter, ordered by breakpoint, layer and neuron, all counted from 0.
-    first_pattern : int8 [n_neurons]
+    first_pattern : int16 [n_neurons]
         The letters on the first region.
     certificate : Certificate
         How all of this was proved.
@@ -85,20 +84,20 @@ class Trace:
         layer, neuron, before, after = self.transitions[first].item()[1:]
         first_letters = _first_letters(self.network)
         pieces = self.pattern(breakpoint) - np.repeat(first_letters, self.network.neurons_per_layer)
-        threshold = min(before, after) - first_letters[layer]
         ratio = _core.exact_breakpoint(
             self.network._core,
             self.x0.reshape(-1),
             self.x1.reshape(-1),
             pieces,
-            self.network._level_of_layer(layer),
+            layer,
             neuron,
-            threshold,
+            before - first_letters[layer],
+            after - first_letters[layer],
         )
         return Fraction(*ratio)
 
     def pattern(self, i: int) -> Letters:
-        """The letters of all neurons on region i: int8 [n_neurons].
+        """The letters of all neurons on region i: int16 [n_neurons].
 
         Raises
         ------
@@ -108,7 +107,7 @@ class Trace:
         return self._patterns(_index(i, self.n_regions, "region"), 1).reshape(-1)
 
     def patterns(self) -> Letters:
-        """The letters on every region: int8 [B + 1, n_neurons], made at every call."""
+        """The letters on every region: int16 [B + 1, n_neurons], made at every call."""
         return self._patterns(0, self.n_regions)
 
     @cached_property
@@ -176,12 +175,12 @@ class Trace:
         """The letters on `count` regions: the first one's, then what every transition changes."""
         begin, end = np.searchsorted(self.transitions["breakpoint"], [start, start + count - 1])
         past, here = self.transitions[:begin], self.transitions[begin:end]
-        letters = np.zeros((count, self.network.n_neurons), dtype=np.int8)
+        letters = np.zeros((count, self.network.n_neurons), dtype=np.int16)
         letters[0] = self.first_pattern
         letters[0, self._places(past)] = past["after"]  # of several, the last one stays
         rows = here["breakpoint"] - start + 1
         letters[rows, self._places(here)] = here["after"] - here["before"]
-        return np.cumsum(letters, axis=0, dtype=np.int8, out=letters)
+        return np.cumsum(letters, axis=0, dtype=np.int16, out=letters)
 
     def _places(self, transitions: npt.NDArray[np.void]) -> npt.NDArray[np.int64]:
         """Graph order of the neurons that change."""
@@ -232,7 +231,6 @@ def trace(net: NetworkLike, x0: npt.ArrayLike, x1: npt.ArrayLike) -> Trace:
     start, end = end_points(x0, x1, network.input_shape)
     raw = _core.trace(network._core, start, end)
     transitions = raw.transitions.copy()
-    transitions["layer"] = network._layer_of_level[transitions["layer"]]
     first_letters = _first_letters(network)
     for name in ("before", "after"):
         transitions[name] += first_letters[transitions["layer"]]
@@ -260,7 +258,7 @@ def _index(i: int, length: int, what: str) -> int:
 
 
 def _first_letters(network: Network) -> Letters:
-    return np.array([phi.first_letter for phi in _activations(network)], dtype=np.int8)
+    return np.array([layer.first_letter for layer in network.graph.layers], dtype=np.int16)
 
 
 def _masked(
@@ -272,14 +270,9 @@ def _masked(
     """
     starts = [0, *accumulate(network.neurons_per_layer)]
 
-    def activate(layer: int, z: FloatArray) -> FloatArray:
-        phi = network.graph.layers[layer].function
-        pieces: npt.NDArray[np.integer[Any]] = letters[:, starts[layer] : starts[layer + 1]]
-        gain, offset = phi.coefficients(pieces - phi.first_letter)
-        return gain * z + offset if with_bias else gain * z
+    def activate(number: int, z: FloatArray) -> FloatArray:
+        layer = network.graph.layers[number]
+        pieces: npt.NDArray[np.integer[Any]] = letters[:, starts[number] : starts[number + 1]]
+        return layer.on_pieces(pieces - layer.first_letter, z, with_bias=with_bias)
 
     return network.graph.evaluate(x, activate, with_bias=with_bias)
-
-
-def _activations(network: Network) -> list[PiecewiseLinear]:
-    return [layer.function for layer in network.graph.layers]

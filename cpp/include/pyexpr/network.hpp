@@ -9,6 +9,7 @@
 
 #include "pyexpr/activation.hpp"
 #include "pyexpr/affine_map.hpp"
+#include "pyexpr/layers.hpp"
 
 namespace pyexpr {
 
@@ -32,8 +33,10 @@ struct Level {
 
 class Network {
 public:
-    Network(std::vector<Level> levels, std::shared_ptr<const AffineMap> readout)
-        : levels_(std::move(levels)), readout_(std::move(readout)) {}
+    // With every level's neurons as a layer.
+    Network(std::vector<Level> levels, std::shared_ptr<const AffineMap> readout);
+    Network(std::vector<Level> levels, std::shared_ptr<const AffineMap> readout,
+            std::vector<Layer> layers);
 
     std::size_t depth() const { return levels_.size(); }
     const Level& level(std::size_t l) const { return levels_[l]; }
@@ -42,11 +45,17 @@ public:
     const AffineMap& map(std::size_t l) const { return l < depth() ? levels_[l].map() : *readout_; }
     std::size_t inputs() const { return map(0).inputs(); }
     std::size_t outputs() const { return readout_->outputs(); }
+    // What has letters that users see, in graph order.
+    const std::vector<Layer>& layers() const { return layers_; }
+    // Of all layers.
     std::size_t neurons() const;
+    // Whether a neuron of a level may switch and no letter change.
+    bool pools() const;
 
 private:
     std::vector<Level> levels_;
     std::shared_ptr<const AffineMap> readout_;
+    std::vector<Layer> layers_;
 };
 
 }  // namespace pyexpr

@@ -8,6 +8,7 @@
 #include "pyexpr/ball.hpp"
 #include "pyexpr/bits.hpp"
 #include "pyexpr/buffer.hpp"
+#include "pyexpr/layers.hpp"
 
 namespace pyexpr {
 
@@ -23,9 +24,6 @@ struct Vertex {
     std::int32_t neuron = 0;
     std::int32_t threshold = 0;
 };
-
-// Letters of all levels on one cell: for each level, one row of bits a threshold ("passed").
-using Pattern = std::vector<const Word*>;
 
 // Cells that are linear up to some level, in order. Cell c lies between vertices c and c + 1, on
 // which `rows` holds the next level's pre-activations.

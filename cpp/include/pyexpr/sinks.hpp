@@ -25,18 +25,6 @@ public:
     virtual void cells(const Partitions&, const Slice&, Predicates&) {}
 };
 
-// Activation regions. Every vertex is a strict crossing, hence a breakpoint, hence a cell is a region.
-class CountCells final : public Sink {
-public:
-    Need need() const override { return Need::number; }
-    void number(std::size_t cells) override { count += static_cast<std::int64_t>(cells); }
-    void cells(const Partitions&, const Slice& slice, Predicates&) override {
-        number(slice.cells());
-    }
-
-    std::int64_t count = 0;
-};
-
 // The two sides of a breakpoint.
 struct Boundary {
     const Vertex& vertex;
@@ -44,14 +32,15 @@ struct Boundary {
     const Pattern& right;
 };
 
-// Calls `boundary` for every interior vertex, also for those between two slices.
+// Calls `boundary` for every breakpoint, also for those between two slices.
 class BoundarySink : public Sink {
 public:
-    explicit BoundarySink(const Network& network) : network_(network) {}
+    explicit BoundarySink(const Network& network) : network_(network), pools_(network.pools()) {}
     void cells(const Partitions& partitions, const Slice& slice, Predicates& predicates) final;
 
 protected:
     const Network& network() const { return network_; }
+    bool pools() const { return pools_; }
     virtual void begin(const Partitions&, const Slice&) {}
     // Before boundary() is called for the cell's left end.
     virtual void cell(const Partition&, std::size_t) {}
@@ -59,17 +48,37 @@ protected:
 
 private:
     void keep(const Pattern& pattern);
+    bool is_breakpoint();
 
     const Network& network_;
+    const bool pools_;
     std::vector<std::vector<Word>> kept_;  // the last cell's letters, level by level
     Pattern left_, right_;
+    std::vector<Change> changes_;
 };
 
-// One neuron changing letter.
+// Activation regions. Where no layer pools, every vertex is a strict crossing, hence a breakpoint,
+// hence a cell is a region.
+class CountRegions final : public BoundarySink {
+public:
+    explicit CountRegions(const Network& network);
+    Need need() const override { return counts_cells_ ? Need::number : Need::letters; }
+    void number(std::size_t cells) override { count += static_cast<std::int64_t>(cells); }
+
+    std::int64_t count;
+
+protected:
+    void boundary(const Boundary&, Predicates&) override { ++count; }
+
+private:
+    const bool counts_cells_;
+};
+
+// A Change at a breakpoint.
 struct Transition {
     std::int64_t breakpoint;
-    std::int32_t level, neuron;
-    std::int8_t before, after;
+    std::int32_t layer, neuron;
+    std::int16_t before, after;
 };
 
 // Transitions of every neuron.
@@ -85,6 +94,7 @@ protected:
 
 private:
     std::vector<std::size_t> offsets_;
+    std::vector<Change> changes_;
 };
 
 // Linear regions: cells merged across breakpoints that f does not feel.
@@ -112,11 +122,14 @@ public:
     std::vector<double> breakpoints;       // the nearest floats
     std::vector<Transition> transitions;
     std::vector<std::uint8_t> bends;       // [breakpoints]: whether f's slope changes
-    std::vector<std::int8_t> first_pattern;  // pieces passed, [neurons]
+    std::vector<std::int16_t> first_pattern;  // letters from 0, [neurons]
 
 protected:
     void begin(const Partitions& partitions, const Slice& slice) override;
     void merged_or_not(const Boundary& boundary, bool bends, Predicates& predicates) override;
+
+private:
+    std::vector<Change> changes_;
 };
 
 }  // namespace pyexpr
