@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
+from graph_corpus import CORPUS, TABLES
 from graph_oracle import analyse, matrix
 from hypothesis import given
 from hypothesis import strategies as st
@@ -146,31 +147,15 @@ def test_a_graph_counts_as_the_oracle(segment: tuple[Graph, Array, Array]) -> No
     check(*segment)
 
 
-def test_what_a_skip_connection_cancels_leaves_no_region() -> None:
-    """x + relu(-x) - relu(x) is zero: neurons switch, the output does not feel it."""
-    builder = Builder((2,))
-    x = builder.input
-    minus = builder.activation(builder.scale_shift(x, -np.ones(2), np.zeros(2)), pyexpr.ReLU())
-    plus = builder.activation(x, pyexpr.ReLU())
-    out = builder.add(builder.add(x, minus), plus, -1.0)
-    net = Network(builder.graph(out))
-    x0, x1 = np.array([-1.0, -2.0]), np.array([1.0, 1.0])
-    assert pyexpr.count_regions(net, x0, x1) == 1
-    assert pyexpr.count_regions(net, x0, x1, kind="activation") == 3
-    assert pyexpr.count_transitions(net, x0, x1, per="layer").tolist() == [2, 2]
-    assert not net(x1).any()
+@pytest.mark.parametrize("name", CORPUS)
+def test_every_case_of_the_corpus(name: str) -> None:
+    graph, x0, x1 = CORPUS[name]
+    check(graph, x0, x1)
+    check(graph, x1, x0)
 
 
-def test_equal_channels_of_a_grouped_convolution_switch_together() -> None:
-    rng = np.random.default_rng(0)
-    kernel = np.tile(rng.standard_normal((1, 1, 3, 3)), (4, 1, 1, 1))
-    builder = Builder((4, 5, 5))
-    same = builder.convolution(builder.input, Convolution(kernel, (5, 5), groups=4), np.zeros(4))
-    net = Network(builder.graph(builder.activation(same, pyexpr.ReLU())))
-    image = np.tile(rng.standard_normal((1, 5, 5)), (4, 1, 1))
-    trace = pyexpr.trace(net, image, -2 * image + 1)
-    assert len(trace.transitions) == 4 * len(trace.t)
-    assert trace.n_pieces == trace.n_regions > 1
+def test_no_name_hides_another() -> None:
+    assert len(CORPUS) == sum(len(table()) for table in TABLES)
 
 
 def test_images_are_given_and_returned_in_their_shapes(tmp_path: Path) -> None:

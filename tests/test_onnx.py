@@ -74,7 +74,6 @@ REFUSALS = (
     "training mode",
     "its limits are",
     "over one or two axes",
-    "only one of its inputs",
     "one factor must be a constant",
     "it must be a matrix",
     "its parts are",

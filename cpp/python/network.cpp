@@ -114,19 +114,18 @@ Pooling pooling(const std::vector<RoundArrays>& rounds, const std::vector<Level>
     Pooling out{static_cast<std::size_t>(rounds.back().second.shape(0)), {}};
     for (std::size_t r = 0; r < rounds.size(); ++r) {
         const auto& [level, neuron] = rounds[r];
-        require(level < levels.size(), "layers: no such level");
         require(neuron.ndim() == 2 && neuron.shape(0) == rounds.back().second.shape(0) &&
                     (r == 0 || neuron.shape(1) == (rounds[r - 1].second.shape(1) + 1) / 2),
                 "layers: expected the neurons of a round as [windows, slots]");
         std::vector<std::int32_t> neurons(neuron.data(), neuron.data() + neuron.size());
+        const std::size_t here = level < levels.size() ? levels[level].activation.width() : 0;
         for (const std::int32_t q : neurons)
-            require(Round::right <= q &&
-                        q < static_cast<std::int64_t>(levels[level].activation.width()),
+            require(Round::right <= q && q < static_cast<std::int64_t>(here),
                     "layers: no such neuron");
         out.rounds.emplace_back(level, static_cast<std::size_t>(neuron.shape(1)),
                                 std::move(neurons));
         const std::size_t compared = out.rounds.back().window.size();
-        require(compared == 0 || compared == levels[level].activation.width(),
+        require(compared == 0 || compared == here,
                 "layers: every neuron of a round's level must compare");
     }
     return out;

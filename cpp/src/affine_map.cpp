@@ -94,6 +94,12 @@ double AffineMap::column_product(std::size_t j, const double* g) const {
     return sum;
 }
 
+bool AffineMap::is_sparse(std::size_t q) const {
+    return std::none_of(blocks_.begin(), blocks_.end(), [&](const Block& block) {
+        return block.writes(q) && !std::holds_alternative<Sparse>(block.operation());
+    });
+}
+
 void AffineMap::multiply(std::size_t rows, const double* x, double* y, Buffer& scratch) const {
     std::fill_n(y, rows * outputs(), 0.0);
     for (const Block& block : blocks_)

@@ -49,17 +49,17 @@ void add_product(Integer& sum, const Integer& x, const Float& weight, int expone
 }  // namespace
 
 ExactLine::ExactLine(const Network& network, const Line& line, std::function<void()> poll)
-    : network_(network),
-      poll_(std::move(poll)),
-      hidden_(network.depth()),
-      rows_(network.depth() + 1) {
+    : network_(network), poll_(std::move(poll)), letters_(network.depth()) {
     const std::size_t n = network.inputs();
     const int exponent = CommonExponent().add(line.x0.data(), n).add(line.x1.data(), n).get();
+    for (std::size_t l = 0; l <= network.depth(); ++l) {
+        inputs_.emplace_back(network.map(l).inputs());
+        rows_.emplace_back(network.map(l).outputs());
+    }
     for (std::size_t i = 0; i < n; ++i) {
         const Integer a = scaled(line.x0[i], exponent), b = scaled(line.x1[i], exponent) - a;
-        input_.values.push_back({a, b});
+        inputs_[0].set(i, {a, b});
     }
-    input_.ready = true;
 
     in_exponent_.push_back(exponent);
     for (std::size_t l = 0; l <= network.depth(); ++l) {
@@ -72,7 +72,6 @@ ExactLine::ExactLine(const Network& network, const Line& line, std::function<voi
         weight_exponent_.push_back(weights.get());
         CommonExponent pre;
         pre.add_exponent(in_exponent_[l] + weight_exponent_[l]).add(map.bias(), map.outputs());
-        rows_[l].values.resize(map.outputs());
         if (l == network.depth()) {
             pre_exponent_.push_back(pre.get());
             break;
@@ -95,9 +94,9 @@ ExactLine::ExactLine(const Network& network, const Line& line, std::function<voi
 
 void ExactLine::forget_from(std::size_t level) {
     for (std::size_t l = level; l < network_.depth(); ++l) {
-        hidden_[l].ready = false;
-        hidden_[l].letters.clear();
-        std::fill(rows_[l + 1].values.begin(), rows_[l + 1].values.end(), std::nullopt);
+        letters_[l].clear();
+        inputs_[l + 1].forget();
+        rows_[l + 1].forget();
     }
 }
 
@@ -105,7 +104,7 @@ void ExactLine::set_pattern(const Pattern& pattern) {
     for (std::size_t l = 0; l < pattern.size(); ++l) {
         const Activation& phi = network_.level(l).activation;
         const std::size_t words = phi.thresholds() * phi.words();
-        std::vector<Word>& letters = hidden_[l].letters;
+        std::vector<Word>& letters = letters_[l];
         if (letters.size() == words && std::equal(letters.begin(), letters.end(), pattern[l]))
             continue;
         forget_from(l);
@@ -121,7 +120,7 @@ Affine<Integer> ExactLine::activate(std::size_t level, std::size_t neuron) {
         const Affine<Integer>& z = pre_activation(level, neuron);
         return {z.a << -exponent, z.b << -exponent};
     }
-    const std::size_t piece = phi.piece(hidden_[level].letters.data(), neuron);
+    const std::size_t piece = phi.piece(letters_[level].data(), neuron);
     out.a = scaled(exact_offset(phi, piece, neuron), in_exponent_[level + 1]);
     if (const Float slope(phi.slope(piece, neuron)); slope.mantissa != 0) {
         const Affine<Integer>& z = pre_activation(level, neuron);
@@ -132,27 +131,21 @@ Affine<Integer> ExactLine::activate(std::size_t level, std::size_t neuron) {
     return out;
 }
 
-const ExactLine::Hidden& ExactLine::hidden(std::size_t level) {
-    Hidden& h = hidden_[level];
-    if (h.ready) return h;
-    h.values.clear();
-    for (std::size_t q = 0; q < network_.level(level).entries(); ++q)
-        h.values.push_back(activate(level, q));
-    h.ready = true;
-    return h;
+const Affine<Integer>& ExactLine::input(std::size_t level, std::size_t entry) {
+    if (const auto* known = inputs_[level].get(entry)) return *known;
+    return inputs_[level].set(entry, activate(level - 1, entry));
 }
 
 const Affine<Integer>& ExactLine::pre_activation(std::size_t level, std::size_t neuron) {
-    std::optional<Affine<Integer>>& row = rows_[level].values[neuron];
-    if (row) return *row;
+    if (const auto* known = rows_[level].get(neuron)) return *known;
     poll_();
-    const Hidden& h = level == 0 ? input_ : hidden(level - 1);
     const AffineMap& map = network_.map(level);
     Affine<Integer> sum;
     Integer scratch;
     map.for_each_in_row(neuron, [&](std::size_t j, double weight) {
-        const Affine<Integer>& value = h.values[j];
-        if (weight == 0 || (value.a == 0 && value.b == 0)) return;
+        if (weight == 0) return;
+        const Affine<Integer>& value = input(level, j);
+        if (value.a == 0 && value.b == 0) return;
         const Float w(weight);
         add_product(sum.a, value.a, w, weight_exponent_[level], scratch);
         add_product(sum.b, value.b, w, weight_exponent_[level], scratch);
@@ -161,8 +154,7 @@ const Affine<Integer>& ExactLine::pre_activation(std::size_t level, std::size_t 
     sum.a <<= finer;
     sum.b <<= finer;
     sum.a += scaled(map.bias()[neuron], pre_exponent_[level]);
-    row = std::move(sum);
-    return *row;
+    return rows_[level].set(neuron, std::move(sum));
 }
 
 Affine<Integer> ExactLine::margin(std::size_t level, std::size_t neuron, std::size_t threshold) {

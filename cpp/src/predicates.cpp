@@ -127,7 +127,11 @@ std::optional<Decision<bool>> slopes_differ(AnyLine& line, const Network& networ
 }  // namespace
 
 Predicates::Predicates(const Network& network, const Line& line, bool certify)
-    : network_(network), line_(line), certify_(certify), adjoint_(network) {}
+    : network_(network),
+      line_(line),
+      certify_(certify),
+      adjoint_(network),
+      cancellation_(network, line) {}
 
 template <class Ask>
 auto Predicates::settle(Tally& tally, Ask&& ask) {
@@ -164,9 +168,36 @@ void Predicates::signs(const Partitions& partitions, const Slice& slice, std::si
     }
     if (!row.finite) throw NotFinite{slice.level};
     if (row.gap < closest) tally.note_gap(row.gap / p.norm[v]);
+    if (v == slice.first) tried_.clear();
     if (row.decided) return;
+    gather_letters(partitions, slice, v);
     for (std::size_t k = 0; k < phi.thresholds(); ++k) settle_signs(partitions, slice, v, k, out);
     out.displacement = up(out.displacement);
+}
+
+void Predicates::gather_letters(const Partitions& partitions, const Slice& slice, std::size_t v) {
+    if (tried_.empty()) {
+        const std::size_t words = network_.level(slice.level).activation.words();
+        tried_.assign(words, 0);
+        biases_.assign(words, 0);
+        slice_letters_.gather(network_, partitions, slice);
+    }
+    const std::size_t after = std::min(v, slice.last - 1);
+    gather_pattern(partitions, slice.level, after, pattern_);
+    gather_pattern(partitions, slice.level, v > 0 ? v - 1 : after, before_);
+}
+
+// Tried on the letters of the whole slice, once; then on those of either side of the vertex, where
+// a neuron is what its continuous function is.
+bool Predicates::is_bias(const Vertex& vertex, std::size_t level, std::size_t neuron) {
+    if (!get_bit(tried_.data(), neuron)) {
+        set_bit(tried_.data(), neuron);
+        if (cancellation_.is_bias(slice_letters_.range(), nullptr, level, neuron, poll))
+            set_bit(biases_.data(), neuron);
+    }
+    return get_bit(biases_.data(), neuron) ||
+           cancellation_.is_bias({pattern_, pattern_}, &vertex, level, neuron, poll) ||
+           cancellation_.is_bias({before_, before_}, &vertex, level, neuron, poll);
 }
 
 // What the filter leaves: `zero` holds the questions and becomes their answer.
@@ -176,7 +207,6 @@ void Predicates::settle_signs(const Partitions& partitions, const Slice& slice, 
     const Level& level = network_.level(slice.level);
     const Activation& phi = level.activation;
     Word *positive = out.positive + k * phi.words(), *zero = out.zero + k * phi.words();
-    gather_pattern(partitions, slice.level, std::min(v, slice.last - 1), pattern_);
     for (std::size_t w = 0; w < phi.words(); ++w) {
         const Word questions = zero[w];
         positive[w] &= ~questions;
@@ -184,6 +214,12 @@ void Predicates::settle_signs(const Partitions& partitions, const Slice& slice, 
         for_each_bit(questions, w * 64, [&](std::size_t q) {
             const double scale = level.map().row_norms()[q] * p.norm[v], z = p.row(v)[q];
             const int sign = [&] {
+                if (is_bias(p.vertices[v], slice.level, q)) {
+                    ++certificate_.signs.proportional;
+                    const double margin = level.map().bias()[q] - phi.threshold(k);
+                    if (margin != 0) certificate_.signs.note_gap(std::abs(margin) / scale);
+                    return margin > 0 ? 1 : margin < 0 ? -1 : 0;
+                }
                 if (const auto sure = adjoint_sign(partitions, slice, v, q, k)) {
                     ++certificate_.signs.adjoint;
                     certificate_.signs.note_gap(std::abs(z - phi.threshold(k)) / scale);
@@ -310,6 +346,10 @@ bool Predicates::slope_changes(const Slopes& a, const Slopes& b, const Pattern& 
         return true;
     }
     if (dead_between(left, right)) return false;
+    if (cancellation_.is_unfelt(left, right)) {
+        ++certificate_.slopes.proportional;
+        return false;
+    }
     if (const auto sure = adjoint_.slope_changes(left, right)) {
         ++certificate_.slopes.adjoint;
         return *sure;

@@ -101,6 +101,10 @@ class Builder:
         terms = ((self._own(x), operation),)
         return self._affine(divisors.shape, terms, np.zeros(len(flat)))
 
+    def mean_of(self, x: Tensor, windows: Indices) -> Tensor:
+        """The means of x's entries windows [*shape, k], none negative; rounds 1 / k."""
+        return self.mean(x, windows, np.full(windows.shape[:-1], float(windows.shape[-1])))
+
     def add(self, x: Tensor, y: Tensor, sign: float = 1.0) -> Tensor:
         """x + sign y, of one shape; rounds the sum of two biases."""
         left, right = self._sum(x), self._sum(y)

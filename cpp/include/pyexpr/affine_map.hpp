@@ -25,6 +25,8 @@ public:
     const Dense* dense() const { return dense_; }
     // Whether every entry of W is that of one block.
     bool disjoint_inputs() const { return disjoint_inputs_; }
+    // Whether a row is that of sparse blocks alone.
+    bool is_sparse(std::size_t q) const;
     // Most entries of a row, and of a column.
     std::size_t terms() const { return terms_; }
     std::size_t column_terms() const { return column_terms_; }

@@ -2,8 +2,9 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
-#include <optional>
+#include <utility>
 #include <vector>
 
 #include "pyexpr/affine.hpp"
@@ -38,24 +39,35 @@ public:
     int unit(std::size_t level) const { return pre_exponent_[level]; }
 
 private:
-    struct Hidden {
-        std::vector<Word> letters;
-        bool ready = false;
-        std::vector<Affine<Integer>> values;
-    };
-    struct Rows {
-        std::vector<std::optional<Affine<Integer>>> values;
+    // Affine functions that are computed when they are asked for.
+    class Lazy {
+    public:
+        explicit Lazy(std::size_t n) : values_(n), made_(n, 0) {}
+        // What is known, or nullptr.
+        const Affine<Integer>* get(std::size_t i) const {
+            return made_[i] == now_ ? &values_[i] : nullptr;
+        }
+        const Affine<Integer>& set(std::size_t i, Affine<Integer> value) {
+            made_[i] = now_;
+            return values_[i] = std::move(value);
+        }
+        void forget() { ++now_; }
+
+    private:
+        std::vector<Affine<Integer>> values_;
+        std::vector<std::uint64_t> made_;
+        std::uint64_t now_ = 1;
     };
 
     void forget_from(std::size_t level);
-    const Hidden& hidden(std::size_t level);
+    // An entry that the map into a level reads.
+    const Affine<Integer>& input(std::size_t level, std::size_t entry);
     Affine<Integer> activate(std::size_t level, std::size_t neuron);
 
     const Network& network_;
     std::function<void()> poll_;
-    Hidden input_;
-    std::vector<Hidden> hidden_;
-    std::vector<Rows> rows_;
+    std::vector<std::vector<Word>> letters_;  // [depth]
+    std::vector<Lazy> inputs_, rows_;         // [depth + 1]: what maps read and make
     // Every input of a level (weight, pre-activation, slope) is an integer times two to this power.
     std::vector<int> in_exponent_, weight_exponent_, pre_exponent_, slope_exponent_;
 };

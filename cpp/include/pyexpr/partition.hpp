@@ -71,6 +71,12 @@ struct Partition {
 // partitions[l + 1] is the partition after level l; partitions[0] is the whole line.
 using Partitions = std::vector<Partition>;
 
+// The cells first .. last - 1 of partitions[level], with their vertices first .. last.
+struct Slice {
+    std::size_t level, first, last;
+    std::size_t cells() const { return last - first; }
+};
+
 // The letters of levels 0 .. level - 1 on a cell of partitions[level].
 void gather_pattern(const Partitions& partitions, std::size_t level, std::size_t cell,
                     Pattern& out);

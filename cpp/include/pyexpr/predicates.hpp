@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "pyexpr/adjoint.hpp"
+#include "pyexpr/cancellation.hpp"
 #include "pyexpr/certificate.hpp"
 #include "pyexpr/exact.hpp"
 #include "pyexpr/extended.hpp"
@@ -33,12 +34,6 @@ struct Event {
 
     double earliest() const { return t - tau; }
     double latest() const { return t + tau; }
-};
-
-// The cells first .. last - 1 of partitions[level], with their vertices first .. last.
-struct Slice {
-    std::size_t level, first, last;
-    std::size_t cells() const { return last - first; }
 };
 
 // Signs of all neurons against all thresholds of a level at one vertex.
@@ -79,6 +74,10 @@ public:
     std::function<void()> poll = [] {};
 
 private:
+    // The letters on both sides of a vertex, and at a slice's first question those of all of it.
+    void gather_letters(const Partitions& partitions, const Slice& slice, std::size_t vertex);
+    // Whether a neuron is plainly its bias at the vertex whose letters were gathered.
+    bool is_bias(const Vertex& vertex, std::size_t level, std::size_t neuron);
     void settle_signs(const Partitions& partitions, const Slice& slice, std::size_t vertex,
                       std::size_t threshold, SignRow& out);
     // The answer of double-double or else exact arithmetic.
@@ -102,9 +101,13 @@ private:
     const Line& line_;
     const bool certify_;
     Adjoint adjoint_;
+    Cancellation cancellation_;
+    SliceLetters slice_letters_;
+    std::vector<Word> tried_,
+        biases_;  // [words]: on the slice's letters; those that are their bias
     std::optional<ExtendedLine> extended_;  // both made when first needed
     std::optional<ExactLine> exact_;
-    Pattern pattern_;
+    Pattern pattern_, before_;
     Certificate certificate_;
 };
 

@@ -17,7 +17,7 @@ from pyexpr.activations import PiecewiseLinear
 from pyexpr.build import Builder, Tensor
 from pyexpr.io import _windows
 from pyexpr.network import Network
-from pyexpr.operations import Convolution
+from pyexpr.operations import Convolution, Indices
 
 if TYPE_CHECKING:
     import onnx
@@ -338,8 +338,11 @@ def _extremum(*, largest: bool) -> Callable[..., Value]:
         limits = [_floats(v, "a limit") for v in values if not isinstance(v, Tensor)]
         if len(tensors) == len(values) == 1:
             return tensors[0]
-        if len(tensors) != 1:
-            raise _Refused("only one of its inputs may depend on the network's input")
+        if not tensors:
+            choose = np.maximum if largest else np.minimum
+            return np.asarray(choose.reduce([_index(_present(v)) for v in values]))
+        if len(tensors) > 1:
+            return _largest(call, values) if largest else _smallest(call, values)
         limit = limits[0]
         for other in limits[1:]:
             limit = np.maximum(limit, other) if largest else np.minimum(limit, other)
@@ -353,6 +356,31 @@ def _extremum(*, largest: bool) -> Callable[..., Value]:
         return call.builder.scale_shift(_between(call, shifted, *above), one, limit)
 
     return apply
+
+
+def _largest(call: _Call, values: Sequence[Value | None]) -> Tensor:
+    """Entry by entry, of tensors and constants; ties: the first."""
+    parts = [v if isinstance(v, Tensor) else _floats(v, "an input") for v in values]
+    shape = np.broadcast_shapes(*(part.shape for part in parts))
+    rows = [
+        _broadcast(part, shape).reshape((1, *shape))
+        if isinstance(part, Tensor)
+        else np.broadcast_to(part, (1, *shape))
+        for part in parts
+    ]
+    stacked = call.builder.concatenate(rows, 0)
+    index = np.arange(prod(stacked.shape)).reshape(stacked.shape)
+    return call.builder.maximum(stacked, np.moveaxis(index, 0, -1))
+
+
+def _smallest(call: _Call, values: Sequence[Value | None]) -> Tensor:
+    negated = [
+        call.builder.scale_shift(v, -np.ones(()), np.zeros(()))
+        if isinstance(v, Tensor)
+        else -_floats(v, "an input")
+        for v in values
+    ]
+    return call.builder.scale_shift(_largest(call, negated), -np.ones(()), np.zeros(()))
 
 
 # --- sums and products ---
@@ -493,30 +521,54 @@ def _average_pool(call: _Call, x: Value | None) -> Value:
     return call.builder.mean(source, windows, np.broadcast_to(divisors, windows.shape[:-1]))
 
 
+def _max_pool(call: _Call, x: Value | None) -> Value:
+    source = _tensor(x)
+    frame = _windows.frame(call.attributes, source.shape[2:], call.get("kernel_shape"))
+    windows, _ = frame.windows(np.arange(prod(source.shape)).reshape(source.shape))
+    return call.builder.maximum(source, windows)
+
+
+def _global_max_pool(call: _Call, x: Value | None) -> Value:
+    return _over(call.builder.maximum, _tensor(x), range(2, len(_tensor(x).shape)), keep=True)
+
+
+def _reduce_max(call: _Call, x: Value | None, axes: Value | None = None) -> Value:
+    source = _tensor(x)
+    chosen, keep = _reduced(call, source, axes)
+    return _over(call.builder.maximum, source, chosen, keep=keep)
+
+
 def _global_average_pool(call: _Call, x: Value | None) -> Value:
-    return _mean(call, _tensor(x), list(range(2, len(_tensor(x).shape))), keep=True)
+    return _over(call.builder.mean_of, _tensor(x), range(2, len(_tensor(x).shape)), keep=True)
 
 
 def _reduce_mean(call: _Call, x: Value | None, axes: Value | None = None) -> Value:
     source = _tensor(x)
+    chosen, keep = _reduced(call, source, axes)
+    return _over(call.builder.mean_of, source, chosen, keep=keep)
+
+
+def _reduced(call: _Call, x: Tensor, axes: Value | None) -> tuple[Sequence[int], bool]:
+    """The axes that a reduction goes over, and whether they stay, with size 1."""
     chosen = call.get("axes") if axes is None else _integers(axes, "axes")
     if not chosen:
-        chosen = [] if call.get("noop_with_empty_axes", 0) else range(len(source.shape))
-    return _mean(call, source, list(chosen), keep=bool(call.get("keepdims", 1)))
+        chosen = [] if call.get("noop_with_empty_axes", 0) else range(len(x.shape))
+    return chosen, bool(call.get("keepdims", 1))
 
 
-def _mean(call: _Call, x: Tensor, axes: list[int], *, keep: bool) -> Tensor:
+def _over(
+    reduce: Callable[[Tensor, Indices], Tensor], x: Tensor, axes: Sequence[int], *, keep: bool
+) -> Tensor:
     rank = len(x.shape)
     over = sorted({axis % rank for axis in axes})
     if not over:
         return x
     rest = [axis for axis in range(rank) if axis not in over]
     index = np.arange(prod(x.shape)).reshape(x.shape).transpose([*rest, *over])
-    windows = index.reshape(*index.shape[: len(rest)], -1)
-    means = call.builder.mean(x, windows, np.full(windows.shape[:-1], float(windows.shape[-1])))
+    reduced = reduce(x, index.reshape(*index.shape[: len(rest)], -1))
     if not keep:
-        return means
-    return means.reshape([1 if axis in over else x.shape[axis] for axis in range(rank)])
+        return reduced
+    return reduced.reshape([1 if axis in over else x.shape[axis] for axis in range(rank)])
 
 
 # --- shapes ---
@@ -724,6 +776,7 @@ _OPERATORS: dict[str, Callable[..., Value | list[Value]]] = {
     "Gather": _gather,
     "Gemm": _gemm,
     "GlobalAveragePool": _global_average_pool,
+    "GlobalMaxPool": _global_max_pool,
     "HardSigmoid": _function(_hard_sigmoid),
     "Identity": _identity,
     "LeakyRelu": _function(
@@ -731,11 +784,13 @@ _OPERATORS: dict[str, Callable[..., Value | list[Value]]] = {
     ),
     "MatMul": _matmul,
     "Max": _extremum(largest=True),
+    "MaxPool": _max_pool,
     "Min": _extremum(largest=False),
     "Mul": _multiply,
     "Neg": _negate,
     "PRelu": _prelu,
     "Pad": _pad,
+    "ReduceMax": _reduce_max,
     "ReduceMean": _reduce_mean,
     "Relu": _function(lambda call: activations.ReLU()),
     "Reshape": _reshape,

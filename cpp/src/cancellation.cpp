@@ -1,0 +1,159 @@
+#include "pyexpr/cancellation.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace pyexpr {
+namespace {
+
+// The piece that neuron q is on wherever the letters are these.
+std::optional<std::size_t> sure_piece(const Activation& phi, const LetterRange& letters,
+                                      std::size_t level, std::size_t q) {
+    const std::size_t most = phi.piece(letters.sometimes[level], q);
+    if (phi.piece(letters.always[level], q) != most) return std::nullopt;
+    return most;
+}
+
+// More than so many changes are surely felt.
+constexpr std::size_t most_changes = 1024;
+
+void sort_unique(std::vector<std::size_t>& values) {
+    std::sort(values.begin(), values.end());
+    values.erase(std::unique(values.begin(), values.end()), values.end());
+}
+
+}  // namespace
+
+bool Cancellation::is_bias(const LetterRange& letters, const Vertex* vertex, std::size_t level,
+                           std::size_t neuron, const std::function<void()>& poll) {
+    // What meets in a row of many weights hardly cancels.
+    most_ = network_.map(level).is_sparse(neuron) ? Identities::most_terms : 0;
+    sources_.clear();
+    find_sources(letters, level, neuron, 1);
+    if (sources_.size() > most_) return false;
+    terms_.clear();
+    for (const Source& s : sources_)
+        terms_.push_back({identities_at(vertex, poll).number(s.level, s.entry), s.weight});
+    return Identities::cancel(terms_);
+}
+
+// The terms, times a factor of 1 or -1, that are not zero by the letters. Copies and short sums, and
+// ReLUs that are on after them, are traced back to their own terms. One too many stops the search.
+void Cancellation::find_sources(const LetterRange& letters, std::size_t level, std::size_t row,
+                                double factor) {
+    const auto add = [&](std::size_t j, double weight) {
+        if (level > 0) {
+            const Level& before = network_.level(level - 1);
+            const Activation& phi = before.activation;
+            double slope = 1;
+            bool scales = true;
+            if (j < phi.width()) {
+                const auto piece = sure_piece(phi, letters, level - 1, j);
+                scales = piece && phi.offset(*piece, j) == 0 && phi.offset_low(*piece, j) == 0;
+                slope = scales ? phi.slope(*piece, j) : 0;
+            }
+            if (scales && slope == 0) return;
+            if (scales && slope == 1 && std::abs(weight) == 1 && before.map().bias()[j] == 0 &&
+                before.map().is_sparse(j)) {
+                find_sources(letters, level - 1, j, weight);
+                return;
+            }
+        }
+        sources_.push_back({level, j, weight});
+    };
+    network_.map(level).for_each_in_row(row, [&](std::size_t j, double weight) {
+        if (weight != 0 && sources_.size() <= most_) add(j, factor * weight);
+    });
+}
+
+// More is equal at an end of the line than along it.
+Identities& Cancellation::identities_at(const Vertex* vertex, const std::function<void()>& poll) {
+    const bool given = vertex && vertex->level == Vertex::given;
+    const std::size_t which = !given ? 0 : vertex->t == 0 ? 1 : 2;
+    if (!identities_[which])
+        identities_[which].emplace(network_, which == 2 ? line_.x1 : line_.x0,
+                                   which == 1 ? line_.x0 : line_.x1, poll);
+    return *identities_[which];
+}
+
+bool Cancellation::is_unfelt(const Pattern& left, const Pattern& right) {
+    changed_.assign(network_.depth() + 1, {});
+    std::vector<std::size_t> rows;
+    for (std::size_t l = 0; l <= network_.depth(); ++l) {
+        const AffineMap& map = network_.map(l);
+        rows.clear();
+        for (const std::size_t j : changed_[l])
+            map.for_each_in_column(j, [&](std::size_t q, double) { rows.push_back(q); });
+        if (rows.size() > most_changes) return false;
+        sort_unique(rows);
+        std::erase_if(rows, [&](std::size_t q) {
+            return map.is_sparse(q) && is_unchanged(left, right, l, q);
+        });
+        if (l == network_.depth()) return rows.empty();
+        const Activation& phi = network_.level(l).activation;
+        std::vector<std::size_t>& out = changed_[l + 1];
+        for (const std::size_t q : rows)
+            if (q >= phi.width() || phi.slope(phi.piece(left[l], q), q) != 0) out.push_back(q);
+        if (left[l] != right[l])
+            for (std::size_t w = 0; w < phi.thresholds() * phi.words(); ++w)
+                for_each_bit(left[l][w] ^ right[l][w], w % phi.words() * 64,
+                             [&](std::size_t q) { out.push_back(q); });
+        sort_unique(out);
+    }
+    return true;
+}
+
+bool Cancellation::is_unchanged(const Pattern& left, const Pattern& right, std::size_t level,
+                                std::size_t row) {
+    const auto sources = [&](const Pattern& pattern) {
+        sources_.clear();
+        find_sources({pattern, pattern}, level, row, 1);
+        std::sort(sources_.begin(), sources_.end());
+        std::vector<Source> left_over;
+        for (const Source& s : sources_) {
+            if (!left_over.empty() && left_over.back().cancels(s))
+                left_over.pop_back();
+            else
+                left_over.push_back(s);
+        }
+        return left_over;
+    };
+    most_ = Identities::most_terms;
+    const std::vector<Source> before = sources(left), after = sources(right);
+    return before == after && before.size() <= most_ &&
+           std::none_of(before.begin(), before.end(),
+                        [&](const Source& s) { return has_changed(s.level, s.entry); });
+}
+
+bool Cancellation::has_changed(std::size_t level, std::size_t entry) const {
+    return std::binary_search(changed_[level].begin(), changed_[level].end(), entry);
+}
+
+void SliceLetters::gather(const Network& network, const Partitions& partitions,
+                          const Slice& slice) {
+    always_.resize(slice.level);
+    sometimes_.resize(slice.level);
+    always_rows_.resize(slice.level);
+    sometimes_rows_.resize(slice.level);
+    std::size_t first = slice.first, last = slice.last - 1;
+    for (std::size_t l = slice.level; l-- > 0;) {
+        const Partition& p = partitions[l + 1];
+        const Activation& phi = network.level(l).activation;
+        const std::size_t words = phi.thresholds() * phi.words();
+        always_[l].assign(p.letter_row(first), p.letter_row(first) + words);
+        sometimes_[l] = always_[l];
+        for (std::size_t c = first + 1; c <= last; ++c) {
+            const Word* row = p.letter_row(c);
+            for (std::size_t w = 0; w < words; ++w) {
+                always_[l][w] &= row[w];
+                sometimes_[l][w] |= row[w];
+            }
+        }
+        always_rows_[l] = always_[l].data();
+        sometimes_rows_[l] = sometimes_[l].data();
+        first = p.parent[first];
+        last = p.parent[last];
+    }
+}
+
+}  // namespace pyexpr
