@@ -62,6 +62,15 @@ def read_only(array: FloatArray) -> FloatArray:
     return array
 
 
+def shape_of(value: npt.ArrayLike) -> tuple[int, ...] | None:
+    """None where it has none; what is wrong with it is said when it is read."""
+    try:
+        shape: tuple[int, ...] = np.shape(value)
+    except ValueError:
+        return None
+    return shape
+
+
 def _end_point(name: str, value: object, shape: tuple[int, ...]) -> FloatArray:
     point = real_array(name, value)
     if point.shape != shape:
@@ -74,7 +83,7 @@ def _as_array(name: str, value: object) -> npt.NDArray[np.generic]:
         raise TypeError(f"{name} is a masked array; fill it first, as by {name}.filled(0)")
     try:
         array: npt.NDArray[np.generic] = np.asarray(value)
-    except ValueError as error:
+    except (ValueError, RuntimeError) as error:  # torch's, of a tensor that requires gradients
         raise ValueError(f"{name} is no array of real numbers: {error}") from error
     if array.dtype.kind not in "biuf":
         raise TypeError(f"{name} is {_what(value)}; it must hold floats or 64-bit integers")

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pyexpr import _core
-from pyexpr._arrays import end_points
+from pyexpr._arrays import end_points, shape_of
 from pyexpr.certificate import Count, Counts, from_rows
 from pyexpr.network import NetworkLike, as_network
 
@@ -49,7 +49,7 @@ def count_regions(
     """
     if kind not in ("linear", "activation"):
         raise ValueError(f'kind is {kind!r}; it must be "linear" or "activation"')
-    network = as_network(net)
+    network = as_network(net, input_shape=shape_of(x0))
     segment = end_points(x0, x1, network.input_shape)
     linear = kind == "linear"
     count = _core.count_linear_regions if linear else _core.count_activation_regions
@@ -102,7 +102,7 @@ def count_transitions(
     """
     if per not in ("total", "layer", "neuron"):
         raise ValueError(f'per is {per!r}; it must be "total", "layer" or "neuron"')
-    network = as_network(net)
+    network = as_network(net, input_shape=shape_of(x0))
     segment = end_points(x0, x1, network.input_shape)
     counts, decisions = _core.count_transitions(network._core, *segment)
     certificate = from_rows(decisions)

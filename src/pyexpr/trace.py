@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pyexpr import _core
-from pyexpr._arrays import FloatArray, end_points, read_only
+from pyexpr._arrays import FloatArray, end_points, read_only, shape_of
 from pyexpr.certificate import Certificate, from_rows
 from pyexpr.network import Network, NetworkLike, as_network
 
@@ -227,7 +227,7 @@ def trace(net: NetworkLike, x0: npt.ArrayLike, x1: npt.ArrayLike) -> Trace:
     OverflowError
         A number inside the network is beyond float64.
     """
-    network = as_network(net)
+    network = as_network(net, input_shape=shape_of(x0))
     start, end = end_points(x0, x1, network.input_shape)
     raw = _core.trace(network._core, start, end)
     transitions = raw.transitions.copy()

@@ -6,26 +6,48 @@ import os
 from collections.abc import Callable, Sequence
 from math import prod
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from pyexpr import activations
-from pyexpr._arrays import FloatArray
 from pyexpr.activations import PiecewiseLinear
 from pyexpr.build import Builder, Tensor
 from pyexpr.io import _windows
+from pyexpr.io._operators import (
+    Array,
+    Refused,
+    Value,
+    add,
+    average_pool,
+    batch_normalization,
+    between,
+    checked_shape,
+    concatenate,
+    convolution,
+    divide,
+    extremum,
+    floats,
+    hard_sigmoid,
+    index,
+    like,
+    matmul,
+    max_pool,
+    multiply,
+    over,
+    pad,
+    prelu,
+    present,
+    scaled,
+    subtract,
+    tensor,
+)
+from pyexpr.io._windows import Frame
 from pyexpr.network import Network
-from pyexpr.operations import Convolution, Indices
 
 if TYPE_CHECKING:
     import onnx
 
-Array: TypeAlias = npt.NDArray[Any]
-Value: TypeAlias = Tensor | Array
-
-MAX_ENTRIES = 2**27  # of a tensor: 1 GiB of float64
 _FLOATS = {1, 10, 11, 16}  # TensorProto's float, float16, double, bfloat16
 _CURVED = {
     "Softmax", "LogSoftmax", "Sigmoid", "Tanh", "Elu", "Selu", "Gelu", "Exp", "Log", "Softplus",
@@ -103,8 +125,8 @@ class _Importer:
 
     def network(self, output: str | None) -> Network:
         graph = self._model.graph
-        for tensor in graph.initializer:
-            self._values[tensor.name] = self._constant(tensor)
+        for weights in graph.initializer:
+            self._values[weights.name] = self._constant(weights)
         name, shape = self._input()
         self._builder = Builder(_without_samples(shape))
         self._values[name] = self._builder.input.reshape(shape)
@@ -139,7 +161,7 @@ class _Importer:
                     f"model: dimension {axis} of input {given[0].name!r} is open "
                     "; only the first may be: export the model with fixed sizes"
                 )
-        return given[0].name, _checked_shape(shape)
+        return given[0].name, checked_shape(shape)
 
     def _only_output(self) -> str:
         names: list[str] = [o.name for o in self._model.graph.output]
@@ -148,7 +170,7 @@ class _Importer:
         return names[0]
 
     def _constant(self, tensor: onnx.TensorProto) -> Array:
-        shape = _checked_shape(tensor.dims)
+        shape = checked_shape(tensor.dims)
         external = self._onnx.TensorProto.EXTERNAL
         if tensor.HasField("data_location") and tensor.data_location == external:
             tensor = self._read_external(tensor, shape)
@@ -207,7 +229,7 @@ class _Importer:
             results = operator(
                 _Call(self._builder, self._opset, attributes, len(node.output)), *inputs
             )
-        except _Refused as refusal:
+        except Refused as refusal:
             raise ValueError(f"model: {what}: {refusal}") from None
         except (ValueError, TypeError, IndexError, KeyError, AttributeError) as error:
             raise ValueError(f"model: {what} is malformed: {error}") from error
@@ -228,10 +250,6 @@ class _Importer:
         return value.decode() if isinstance(value, bytes) else value
 
 
-class _Refused(Exception):
-    """What the operator asks for is not supported."""
-
-
 class _Call:
     """An operator's surroundings: its attributes, and where its results go."""
 
@@ -247,38 +265,14 @@ class _Call:
         return self.attributes.get(name, default)
 
 
-def _checked_shape(shape: Sequence[int]) -> tuple[int, ...]:
-    sizes = tuple(int(size) for size in shape)
-    if min(sizes, default=1) < 0 or prod(sizes) > MAX_ENTRIES:
-        raise ValueError(
-            f"model: a tensor has shape {sizes}, and the limit is {MAX_ENTRIES} entries"
-        )
-    return sizes
-
-
 def _without_samples(shape: tuple[int, ...]) -> tuple[int, ...]:
     return shape[1:] if len(shape) > 1 and shape[0] == 1 else shape
 
 
-def _floats(array: Value | None, what: str) -> FloatArray:
-    if not isinstance(array, np.ndarray):
-        raise _Refused(f"{what} must be a constant")
-    values = np.asarray(array, dtype=np.float64)
-    if not np.isfinite(values).all():
-        raise _Refused(f"{what} is not finite")
-    return values
-
-
 def _integers(array: Value | None, what: str) -> list[int]:
     if not isinstance(array, np.ndarray) or array.dtype.kind not in "iu":
-        raise _Refused(f"{what} must be a constant of integers")
+        raise Refused(f"{what} must be a constant of integers")
     return [int(i) for i in array.reshape(-1)]
-
-
-def _tensor(value: Value | None) -> Tensor:
-    if not isinstance(value, Tensor):
-        raise _Refused("its input must depend on the network's input")
-    return value
 
 
 # --- activations ---
@@ -286,266 +280,115 @@ def _tensor(value: Value | None) -> Tensor:
 
 def _function(make: Callable[[_Call], PiecewiseLinear]) -> Callable[..., Value]:
     def apply(call: _Call, x: Value | None, *_: Value | None) -> Value:
-        return call.builder.activation(_tensor(x), make(call))
+        return call.builder.activation(tensor(x), make(call))
 
     return apply
 
 
 def _prelu(call: _Call, x: Value | None, slope: Value | None) -> Value:
-    source = _tensor(x)
-    slopes = np.broadcast_to(_floats(slope, "slope"), source.shape)
-    return call.builder.activation(source, activations.PReLU(slopes.reshape(-1)))
+    return prelu(call.builder, tensor(x), floats(slope, "slope"))
 
 
 def _clip(call: _Call, x: Value | None, *limits: Value | None) -> Value:
     low, high = call.get("min"), call.get("max")
     if call.opset >= 11:
         low, high = (
-            None if limit is None else float(_floats(limit, "a limit").reshape(()))
+            None if limit is None else float(floats(limit, "a limit").reshape(()))
             for limit in (*limits, None, None)[:2]
         )
-    return _between(call, _tensor(x), low, high)
+    return between(call.builder, tensor(x), low, high)
 
 
-def _between(call: _Call, x: Tensor, low: float | None, high: float | None) -> Tensor:
-    largest = float(np.finfo(np.float32).max)
-    low = None if low is None or low <= -largest else low
-    high = None if high is None or high >= largest else high
-    if low is None and high is None:
-        return x
-    if low is not None and high is not None:
-        if not low < high:
-            raise _Refused(f"its limits are {low} and {high}")
-        function = activations.Clip(low, high)
-    elif low is not None:
-        function = PiecewiseLinear([low], [0.0, 1.0], low)
-    else:
-        assert high is not None
-        function = PiecewiseLinear([high], [1.0, 0.0], high)
-    return call.builder.activation(x, function)
-
-
-def _hard_sigmoid(call: _Call) -> PiecewiseLinear:
+def _hard_sigmoid(call: _Call, x: Value | None) -> Value:
     alpha, beta = call.get("alpha", float(np.float32(0.2))), call.get("beta", 0.5)
-    if not alpha > 0:
-        raise _Refused(f"alpha is {alpha}")
-    return PiecewiseLinear([-beta / alpha, (1 - beta) / alpha], [0.0, alpha, 0.0], 0.0)
+    return hard_sigmoid(call.builder, tensor(x), alpha, beta)
 
 
 def _extremum(*, largest: bool) -> Callable[..., Value]:
     def apply(call: _Call, *values: Value | None) -> Value:
-        tensors = [v for v in values if isinstance(v, Tensor)]
-        limits = [_floats(v, "a limit") for v in values if not isinstance(v, Tensor)]
-        if len(tensors) == len(values) == 1:
-            return tensors[0]
-        if not tensors:
-            choose = np.maximum if largest else np.minimum
-            return np.asarray(choose.reduce([_index(_present(v)) for v in values]))
-        if len(tensors) > 1:
-            return _largest(call, values) if largest else _smallest(call, values)
-        limit = limits[0]
-        for other in limits[1:]:
-            limit = np.maximum(limit, other) if largest else np.minimum(limit, other)
-        if limit.size == 1:
-            bound = float(limit.reshape(()))
-            low, high = (bound, None) if largest else (None, bound)
-            return _between(call, tensors[0], low, high)
-        one = np.ones(())
-        above: tuple[float | None, float | None] = (0.0, None) if largest else (None, 0.0)
-        shifted = call.builder.scale_shift(tensors[0], one, -limit)
-        return call.builder.scale_shift(_between(call, shifted, *above), one, limit)
+        return extremum(call.builder, [present(v) for v in values], largest=largest)
 
     return apply
-
-
-def _largest(call: _Call, values: Sequence[Value | None]) -> Tensor:
-    """Entry by entry, of tensors and constants; ties: the first."""
-    parts = [v if isinstance(v, Tensor) else _floats(v, "an input") for v in values]
-    shape = np.broadcast_shapes(*(part.shape for part in parts))
-    rows = [
-        _broadcast(part, shape).reshape((1, *shape))
-        if isinstance(part, Tensor)
-        else np.broadcast_to(part, (1, *shape))
-        for part in parts
-    ]
-    stacked = call.builder.concatenate(rows, 0)
-    index = np.arange(prod(stacked.shape)).reshape(stacked.shape)
-    return call.builder.maximum(stacked, np.moveaxis(index, 0, -1))
-
-
-def _smallest(call: _Call, values: Sequence[Value | None]) -> Tensor:
-    negated = [
-        call.builder.scale_shift(v, -np.ones(()), np.zeros(()))
-        if isinstance(v, Tensor)
-        else -_floats(v, "an input")
-        for v in values
-    ]
-    return call.builder.scale_shift(_largest(call, negated), -np.ones(()), np.zeros(()))
 
 
 # --- sums and products ---
 
 
-def _broadcast(x: Tensor, shape: tuple[int, ...]) -> Tensor:
-    return x.view(np.broadcast_to(x.index, _checked_shape(shape)))
-
-
-def _add(sign: float) -> Callable[..., Value]:
-    def apply(call: _Call, x: Value | None, y: Value | None) -> Value:
-        if isinstance(x, np.ndarray) and isinstance(y, np.ndarray):
-            return np.asarray(x + y if sign > 0 else x - y)
-        shape = np.broadcast_shapes(*(v.shape for v in (x, y) if v is not None))
-        one = np.ones(())
-        if not isinstance(y, Tensor):
-            return call.builder.scale_shift(
-                _broadcast(_tensor(x), shape), one, sign * _floats(y, "the other input")
-            )
-        right = _broadcast(y, shape)
-        if not isinstance(x, Tensor):
-            return call.builder.scale_shift(right, sign * one, _floats(x, "the other input"))
-        return call.builder.add(_broadcast(x, shape), right, sign)
-
-    return apply
-
-
-def _multiply(call: _Call, x: Value | None, y: Value | None) -> Value:
-    if isinstance(x, np.ndarray) and isinstance(y, np.ndarray):
-        return np.asarray(x * y)
-    tensor, factor = (x, y) if isinstance(x, Tensor) else (_tensor(y), x)
-    return _scaled(call, tensor, _floats(factor, "one factor"))
-
-
-def _divide(call: _Call, x: Value | None, y: Value | None) -> Value:
-    divisor = _floats(y, "the divisor")
-    if (divisor == 0).any():
-        raise _Refused("it divides by zero")
-    if isinstance(x, np.ndarray):
-        return np.asarray(x // y if x.dtype.kind in "iu" else x / y)
-    return _scaled(call, _tensor(x), 1.0 / divisor)
-
-
-def _scaled(call: _Call, x: Tensor, factor: FloatArray) -> Tensor:
-    shape = np.broadcast_shapes(x.shape, factor.shape)
-    return call.builder.scale_shift(_broadcast(x, shape), factor, np.zeros(()))
+def _binary(apply: Callable[[Builder, Value, Value], Value]) -> Callable[..., Value]:
+    return lambda call, x, y: apply(call.builder, present(x), present(y))
 
 
 def _negate(call: _Call, x: Value | None) -> Value:
-    return _scaled(call, _tensor(x), -np.ones(()))
+    return scaled(call.builder, tensor(x), -np.ones(()))
 
 
 def _gemm(call: _Call, a: Value | None, b: Value | None, c: Value | None = None) -> Value:
-    x = _tensor(a)
+    x = tensor(a)
     x = x.transpose((1, 0)) if call.get("transA", 0) else x
-    weight = _floats(b, "B")
+    weight = floats(b, "B")
     weight = weight if call.get("transB", 0) else weight.T
-    bias = np.zeros(()) if c is None else _floats(c, "C") * call.get("beta", 1.0)
+    bias = np.zeros(()) if c is None else floats(c, "C") * call.get("beta", 1.0)
     product = call.builder.dense(
         x, np.ascontiguousarray(weight * call.get("alpha", 1.0)), np.zeros(len(weight))
     )
     return call.builder.scale_shift(product, np.ones(()), bias)
 
 
-def _matmul(call: _Call, a: Value | None, b: Value | None) -> Value:
-    if isinstance(a, Tensor):
-        weight = _matrix(b)
-        return call.builder.dense(a, np.ascontiguousarray(weight.T), np.zeros(weight.shape[1]))
-    weight, x = _matrix(a), _tensor(b)
-    if len(x.shape) == 1:
-        return call.builder.dense(x, weight, np.zeros(len(weight)))
-    axes = (*range(len(x.shape) - 2), len(x.shape) - 1, len(x.shape) - 2)
-    product = call.builder.dense(x.transpose(axes), weight, np.zeros(len(weight)))
-    return product.transpose(axes)
-
-
-def _matrix(value: Value | None) -> FloatArray:
-    matrix = _floats(value, "the other factor")
-    if matrix.ndim != 2:
-        raise _Refused(f"its constant factor has shape {matrix.shape}; it must be a matrix")
-    return matrix
-
-
 def _batch_normalization(call: _Call, x: Value | None, *constants: Value | None) -> Value:
-    names = ("scale", "B", "mean", "var")
-    scale, bias, mean, variance = (
-        _floats(c, name) for c, name in zip(constants, names, strict=True)
-    )
     if call.get("training_mode", 0):
-        raise _Refused("it is in training mode")
-    epsilon = call.get("epsilon", float(np.float32(1e-5)))
-    factor = scale / np.sqrt(variance + epsilon)
-    source = _tensor(x)
-    axes = (1, -1, *[1] * (len(source.shape) - 2))
-    return call.builder.scale_shift(
-        source, factor.reshape(axes), (bias - mean * factor).reshape(axes)
+        raise Refused("it is in training mode")
+    names = ("scale", "B", "mean", "var")
+    scale, shift, mean, variance = (
+        floats(c, name) for c, name in zip(constants, names, strict=True)
     )
+    epsilon = call.get("epsilon", float(np.float32(1e-5)))
+    return batch_normalization(call.builder, tensor(x), scale, shift, mean, variance, epsilon)
 
 
 # --- windows ---
 
 
+def _frame(call: _Call, x: Tensor, extent: Sequence[int]) -> Frame:
+    return _windows.frame(call.attributes, x.shape[2:], extent)
+
+
 def _convolution(call: _Call, x: Value | None, w: Value | None, b: Value | None = None) -> Value:
-    source, kernel = _tensor(x), _floats(w, "W")
-    axes = len(source.shape) - 2
-    if axes not in (1, 2) or kernel.ndim != axes + 2 or source.shape[0] != 1:
-        raise _Refused("convolutions over one or two axes are supported")
-    size = source.shape[2:]
-    frame = _windows.frame(call.attributes, size, kernel.shape[2:])
-    groups = int(call.get("group", 1))
-    flat = axes == 1  # a row of an image of height 1
-    operation = Convolution(
-        np.ascontiguousarray(kernel[:, :, None] if flat else kernel),
-        _windows.pair(size, 1),
-        _windows.pair(frame.strides, 1),
-        (*_windows.pair(frame.before, 0), *_windows.pair(frame.after, 0)),
-        _windows.pair(frame.dilations, 1),
-        groups,
-    )
-    if groups < 1 or operation.channels != source.shape[1] or len(kernel) % groups:
-        raise _Refused(f"W has shape {kernel.shape} with {groups} groups, X {source.shape}")
-    _checked_shape(operation.out_shape)
-    bias = np.zeros(len(kernel)) if b is None else _floats(b, "B")
-    image = source.reshape((source.shape[1], *operation.size))
-    out = call.builder.convolution(image, operation, bias)
-    channels, height, width = out.shape
-    return out.reshape((1, channels, width) if flat else (1, channels, height, width))
+    source, kernel = tensor(x), floats(w, "W")
+    bias = np.zeros(len(kernel)) if b is None else floats(b, "B")
+    frame = _frame(call, source, kernel.shape[2:])
+    return convolution(call.builder, source, kernel, bias, frame, int(call.get("group", 1)))
 
 
 def _average_pool(call: _Call, x: Value | None) -> Value:
-    source = _tensor(x)
-    frame = _windows.frame(call.attributes, source.shape[2:], call.get("kernel_shape"))
-    windows, inside = frame.windows(np.arange(prod(source.shape)).reshape(source.shape))
-    counted = inside if call.get("count_include_pad", 0) else windows >= 0
-    divisors = counted.sum(axis=-1).astype(np.float64)
-    if (divisors == 0).any():
-        raise _Refused("a window holds nothing")
-    return call.builder.mean(source, windows, np.broadcast_to(divisors, windows.shape[:-1]))
+    source = tensor(x)
+    with_padding = bool(call.get("count_include_pad", 0))
+    frame = _frame(call, source, call.get("kernel_shape"))
+    return average_pool(call.builder, source, frame, with_padding=with_padding)
 
 
 def _max_pool(call: _Call, x: Value | None) -> Value:
-    source = _tensor(x)
-    frame = _windows.frame(call.attributes, source.shape[2:], call.get("kernel_shape"))
-    windows, _ = frame.windows(np.arange(prod(source.shape)).reshape(source.shape))
-    return call.builder.maximum(source, windows)
+    source = tensor(x)
+    return max_pool(call.builder, source, _frame(call, source, call.get("kernel_shape")))
 
 
 def _global_max_pool(call: _Call, x: Value | None) -> Value:
-    return _over(call.builder.maximum, _tensor(x), range(2, len(_tensor(x).shape)), keep=True)
+    return over(call.builder.maximum, tensor(x), range(2, len(tensor(x).shape)), keep=True)
 
 
 def _reduce_max(call: _Call, x: Value | None, axes: Value | None = None) -> Value:
-    source = _tensor(x)
+    source = tensor(x)
     chosen, keep = _reduced(call, source, axes)
-    return _over(call.builder.maximum, source, chosen, keep=keep)
+    return over(call.builder.maximum, source, chosen, keep=keep)
 
 
 def _global_average_pool(call: _Call, x: Value | None) -> Value:
-    return _over(call.builder.mean_of, _tensor(x), range(2, len(_tensor(x).shape)), keep=True)
+    return over(call.builder.mean_of, tensor(x), range(2, len(tensor(x).shape)), keep=True)
 
 
 def _reduce_mean(call: _Call, x: Value | None, axes: Value | None = None) -> Value:
-    source = _tensor(x)
+    source = tensor(x)
     chosen, keep = _reduced(call, source, axes)
-    return _over(call.builder.mean_of, source, chosen, keep=keep)
+    return over(call.builder.mean_of, source, chosen, keep=keep)
 
 
 def _reduced(call: _Call, x: Tensor, axes: Value | None) -> tuple[Sequence[int], bool]:
@@ -556,26 +399,11 @@ def _reduced(call: _Call, x: Tensor, axes: Value | None) -> tuple[Sequence[int],
     return chosen, bool(call.get("keepdims", 1))
 
 
-def _over(
-    reduce: Callable[[Tensor, Indices], Tensor], x: Tensor, axes: Sequence[int], *, keep: bool
-) -> Tensor:
-    rank = len(x.shape)
-    over = sorted({axis % rank for axis in axes})
-    if not over:
-        return x
-    rest = [axis for axis in range(rank) if axis not in over]
-    index = np.arange(prod(x.shape)).reshape(x.shape).transpose([*rest, *over])
-    reduced = reduce(x, index.reshape(*index.shape[: len(rest)], -1))
-    if not keep:
-        return reduced
-    return reduced.reshape([1 if axis in over else x.shape[axis] for axis in range(rank)])
-
-
 # --- shapes ---
 
 
 def _reshape(call: _Call, x: Value | None, shape: Value | None = None) -> Value:
-    source = _present(x)
+    source = present(x)
     wanted = call.get("shape") if shape is None else _integers(shape, "shape")
     if not call.get("allowzero", 0):
         wanted = [source.shape[i] if size == 0 else size for i, size in enumerate(wanted)]
@@ -585,33 +413,27 @@ def _reshape(call: _Call, x: Value | None, shape: Value | None = None) -> Value:
     return source.reshape(tuple(wanted))
 
 
-def _present(x: Value | None) -> Value:
-    if x is None:
-        raise _Refused("its input is missing")
-    return x
-
-
 def _flatten(call: _Call, x: Value | None) -> Value:
-    source = _present(x)
+    source = present(x)
     axis = call.get("axis", 1)
     axis = axis + len(source.shape) if axis < 0 else axis
     return source.reshape((prod(source.shape[:axis]), prod(source.shape[axis:])))
 
 
 def _squeeze(call: _Call, x: Value | None, axes: Value | None = None) -> Value:
-    source = _present(x)
+    source = present(x)
     chosen = call.get("axes") if axes is None else _integers(axes, "axes")
     rank = len(source.shape)
     if chosen is None:
         chosen = [i for i, size in enumerate(source.shape) if size == 1]
     dropped = {axis % rank for axis in chosen}
     if any(source.shape[axis] != 1 for axis in dropped):
-        raise _Refused(f"axes {sorted(dropped)} of shape {source.shape} are not all 1")
+        raise Refused(f"axes {sorted(dropped)} of shape {source.shape} are not all 1")
     return source.reshape(tuple(s for i, s in enumerate(source.shape) if i not in dropped))
 
 
 def _unsqueeze(call: _Call, x: Value | None, axes: Value | None = None) -> Value:
-    source = _present(x)
+    source = present(x)
     chosen = call.get("axes") if axes is None else _integers(axes, "axes")
     rank = len(source.shape) + len(chosen)
     added = {axis % rank for axis in chosen}
@@ -620,7 +442,7 @@ def _unsqueeze(call: _Call, x: Value | None, axes: Value | None = None) -> Value
 
 
 def _transpose(call: _Call, x: Value | None) -> Value:
-    source = _present(x)
+    source = present(x)
     return source.transpose(call.get("perm") or list(range(len(source.shape)))[::-1])
 
 
@@ -631,31 +453,20 @@ def _pad(
     value: Value | None = None,
     axes: Value | None = None,
 ) -> Value:
-    source = _tensor(x)
+    source = tensor(x)
     rank = len(source.shape)
     widths = call.get("pads") if pads is None else _integers(pads, "pads")
     chosen = range(rank) if axes is None else [a % rank for a in _integers(axes, "axes")]
     around = [(0, 0)] * rank
     for i, axis in enumerate(chosen):
         around[axis] = (widths[i], widths[i + len(chosen)])
-    shape = [s + before + after for s, (before, after) in zip(source.shape, around, strict=True)]
-    _checked_shape(shape)
     mode = call.get("mode", "constant")
-    fill = call.get("value", 0.0) if value is None else float(_floats(value, "value").reshape(()))
-    if mode in ("reflect", "edge", "wrap") and min(min(p) for p in around) >= 0:
-        return source.view(np.pad(source.index, around, mode=mode))
-    if mode != "constant":
-        raise _Refused(f"its mode is {mode!r}")
-    padded = source.pad(around)
-    if fill == 0:
-        return padded
-    return call.builder.scale_shift(
-        padded, np.ones(()), np.where(padded.index < 0, float(fill), 0.0)
-    )
+    fill = call.get("value", 0.0) if value is None else float(floats(value, "value").reshape(()))
+    return pad(call.builder, source, around, mode, fill)
 
 
 def _slice(call: _Call, x: Value | None, *bounds: Value | None) -> Value:
-    source = _present(x)
+    source = present(x)
     rank = len(source.shape)
     if call.opset < 10:
         starts, ends, axes = call.get("starts"), call.get("ends"), call.get("axes")
@@ -671,29 +482,21 @@ def _slice(call: _Call, x: Value | None, *bounds: Value | None) -> Value:
         # To Python, -1 is the last entry, not the one before the first.
         stop = None if step < 0 and end < -source.shape[axis] else end
         chosen[axis % rank] = slice(start, stop, step)
-    taken = _index(source)[tuple(chosen)]
+    taken = index(source)[tuple(chosen)]
     if taken.size == 0:
-        raise _Refused("nothing is left")
-    return _like(source, taken)
-
-
-def _index(x: Value) -> Array:
-    return x.index if isinstance(x, Tensor) else x
-
-
-def _like(x: Value, entries: Array) -> Value:
-    return x.view(entries) if isinstance(x, Tensor) else entries
+        raise Refused("nothing is left")
+    return like(source, taken)
 
 
 def _gather(call: _Call, x: Value | None, indices: Value | None) -> Value:
-    source = _present(x)
+    source = present(x)
     if not isinstance(indices, np.ndarray) or indices.dtype.kind not in "iu":
-        raise _Refused("its indices must be constant integers")
-    return _like(source, np.take(_index(source), indices, axis=call.get("axis", 0)))
+        raise Refused("its indices must be constant integers")
+    return like(source, np.take(index(source), indices, axis=call.get("axis", 0)))
 
 
 def _split(call: _Call, x: Value | None, sizes: Value | None = None) -> list[Value]:
-    source = _present(x)
+    source = present(x)
     axis = call.get("axis", 0)
     lengths = call.get("split") if sizes is None else _integers(sizes, "split")
     if lengths is None:
@@ -701,75 +504,66 @@ def _split(call: _Call, x: Value | None, sizes: Value | None = None) -> list[Val
         part = -(-source.shape[axis] // count)
         lengths = [part] * (count - 1) + [source.shape[axis] - part * (count - 1)]
     if sum(lengths) != source.shape[axis] or min(lengths) < 1:
-        raise _Refused(f"its parts are {lengths} of {source.shape[axis]}")
-    parts = np.split(_index(source), np.cumsum(lengths)[:-1], axis=axis)
-    return [_like(source, part) for part in parts]
+        raise Refused(f"its parts are {lengths} of {source.shape[axis]}")
+    parts = np.split(index(source), np.cumsum(lengths)[:-1], axis=axis)
+    return [like(source, part) for part in parts]
 
 
-def _concat(call: _Call, *parts: Value | None) -> Value:
-    axis = int(call.get("axis", 1))
-    present = [_present(part) for part in parts]
-    if all(isinstance(part, np.ndarray) for part in present):
-        return np.concatenate([_index(part) for part in present], axis)
-    first = present[0]
-    nodes = {part.node if isinstance(part, Tensor) else None for part in present}
-    if None not in nodes and len(nodes) == 1:
-        return _like(first, np.concatenate([_index(part) for part in present], axis))
-    constants = [p if isinstance(p, Tensor) else _floats(p, "a part") for p in present]
-    return call.builder.concatenate(constants, axis % len(first.shape))
+def _concatenate(call: _Call, *parts: Value | None) -> Value:
+    return concatenate(call.builder, [present(part) for part in parts], int(call.get("axis", 1)))
 
 
 def _expand(call: _Call, x: Value | None, shape: Value | None) -> Value:
-    source = _present(x)
+    source = present(x)
     wanted = np.broadcast_shapes(source.shape, tuple(_integers(shape, "shape")))
-    return _like(source, np.broadcast_to(_index(source), _checked_shape(wanted)))
+    return like(source, np.broadcast_to(index(source), checked_shape(wanted)))
 
 
 def _identity(call: _Call, x: Value | None) -> Value:
-    return _present(x)
+    return present(x)
 
 
 def _dropout(
     call: _Call, x: Value | None, ratio: Value | None = None, training: Value | None = None
 ) -> Value:
-    if training is not None and np.any(_index(training)):
-        raise _Refused("it is in training mode")
-    return _present(x)
+    if training is not None and np.any(index(training)):
+        raise Refused("it is in training mode")
+    return present(x)
 
 
 def _cast(call: _Call, x: Value | None) -> Value:
     to = call.get("to")
     if isinstance(x, Tensor):
         if to not in _FLOATS:
-            raise _Refused("a cast to integers is not piecewise linear")
+            raise Refused("a cast to integers is not piecewise linear")
         return x
     import onnx
 
-    return np.asarray(_present(x)).astype(onnx.helper.tensor_dtype_to_np_dtype(to))
+    return np.asarray(present(x)).astype(onnx.helper.tensor_dtype_to_np_dtype(to))
 
 
 def _constant(call: _Call) -> Value:
     for name in ("value", "value_float", "value_floats", "value_int", "value_ints"):
         if name in call.attributes:
             return np.asarray(call.get(name))
-    raise _Refused("its value is of a kind that is not supported")
+    raise Refused("its value is of a kind that is not supported")
 
 
 def _shape(call: _Call, x: Value | None) -> Value:
-    return np.array(_present(x).shape, dtype=np.int64)[call.get("start", 0) : call.get("end")]
+    return np.array(present(x).shape, dtype=np.int64)[call.get("start", 0) : call.get("end")]
 
 
 _OPERATORS: dict[str, Callable[..., Value | list[Value]]] = {
     "Abs": _function(lambda call: activations.Abs()),
-    "Add": _add(1.0),
+    "Add": _binary(add),
     "AveragePool": _average_pool,
     "BatchNormalization": _batch_normalization,
     "Cast": _cast,
     "Clip": _clip,
-    "Concat": _concat,
+    "Concat": _concatenate,
     "Constant": _constant,
     "Conv": _convolution,
-    "Div": _divide,
+    "Div": _binary(divide),
     "Dropout": _dropout,
     "Expand": _expand,
     "Flatten": _flatten,
@@ -777,16 +571,16 @@ _OPERATORS: dict[str, Callable[..., Value | list[Value]]] = {
     "Gemm": _gemm,
     "GlobalAveragePool": _global_average_pool,
     "GlobalMaxPool": _global_max_pool,
-    "HardSigmoid": _function(_hard_sigmoid),
+    "HardSigmoid": _hard_sigmoid,
     "Identity": _identity,
     "LeakyRelu": _function(
         lambda call: activations.LeakyReLU(call.get("alpha", float(np.float32(0.01))))
     ),
-    "MatMul": _matmul,
+    "MatMul": _binary(matmul),
     "Max": _extremum(largest=True),
     "MaxPool": _max_pool,
     "Min": _extremum(largest=False),
-    "Mul": _multiply,
+    "Mul": _binary(multiply),
     "Neg": _negate,
     "PRelu": _prelu,
     "Pad": _pad,
@@ -798,7 +592,7 @@ _OPERATORS: dict[str, Callable[..., Value | list[Value]]] = {
     "Slice": _slice,
     "Split": _split,
     "Squeeze": _squeeze,
-    "Sub": _add(-1.0),
+    "Sub": _binary(subtract),
     "Transpose": _transpose,
     "Unsqueeze": _unsqueeze,
 }
