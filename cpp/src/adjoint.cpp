@@ -116,14 +116,17 @@ void Adjoint::to_outputs(std::size_t level, std::size_t neuron) {
 // From sensitivity to a map's outputs to that to its inputs.
 void Adjoint::to_outputs_through(const AffineMap& map) {
     next_.value.assign(map.inputs(), 0.0);
-    const Dense* dense = map.dense();
-    const bool few = dense && 8 * last_active_.size() < map.outputs();
-    for (const std::uint32_t i : active_) {
-        if (few)
+    if (const Dense* dense = map.dense(); !dense) {
+        sums_.assign(map.inputs(), 0.0);
+        map.add_transposed(here_.value.data(), sums_.data(), scratch_);
+        for (const std::uint32_t j : active_) next_.value[j] = sums_[j];
+    } else if (8 * last_active_.size() < map.outputs()) {
+        for (const std::uint32_t i : active_)
             for (const std::uint32_t j : last_active_)
                 next_.value[i] += dense->column(i)[j] * here_.value[j];
-        else
-            next_.value[i] = map.column_product(i, here_.value.data());
+    } else {
+        for (const std::uint32_t i : active_)
+            next_.value[i] = dot(dense->column(i), here_.value.data(), map.outputs());
     }
     next_.error = up(map.spectral_norm() * here_.error +
                      gamma(map.column_terms()) * map.frobenius_norm() * here_.norm + underflow);
@@ -191,13 +194,17 @@ std::optional<bool> Adjoint::slope_changes(const Pattern& left, const Pattern& r
 bool Adjoint::push_forward(std::size_t level) {
     const AffineMap& map = network_.map(level + 1);
     next_.value.assign(map.outputs(), 0.0);
-    bool any = false;
-    for (const std::uint32_t j : active_) {
-        if (here_.value[j] == 0) continue;
-        map.add_column(j, here_.value[j], next_.value.data());
-        any = true;
-    }
+    const bool any = std::any_of(active_.begin(), active_.end(),
+                                 [&](std::uint32_t j) { return here_.value[j] != 0; });
     if (!any && here_.error == 0) return false;
+    if (map.dense()) {
+        for (const std::uint32_t j : active_)
+            if (here_.value[j] != 0) map.add_column(j, here_.value[j], next_.value.data());
+    } else {
+        sums_.assign(map.inputs(), 0.0);
+        for (const std::uint32_t j : active_) sums_[j] = here_.value[j];
+        map.multiply(1, sums_.data(), next_.value.data(), scratch_);
+    }
     next_.error = up(map.spectral_norm() * here_.error +
                      gamma(map.terms()) * map.frobenius_norm() * here_.norm + underflow);
     std::swap(here_, next_);

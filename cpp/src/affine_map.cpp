@@ -76,24 +76,6 @@ void AffineMap::add_column_extended(std::size_t j, double c_high, double c_low, 
     }
 }
 
-double AffineMap::column_product(std::size_t j, const double* g) const {
-    double sum = 0;
-    for (const Block& block : blocks_) {
-        if (!block.reads(j)) continue;
-        if (const Dense* dense = std::get_if<Dense>(&block.operation()))
-            sum += dot(dense->column(j - block.in_offset), g + block.out_offset, dense->outputs());
-        else
-            std::visit(
-                [&](const auto& op) {
-                    op.for_each_in_column(j - block.in_offset, [&](std::size_t q, double weight) {
-                        sum += weight * g[block.out_offset + q];
-                    });
-                },
-                block.operation());
-    }
-    return sum;
-}
-
 bool AffineMap::is_sparse(std::size_t q) const {
     return std::none_of(blocks_.begin(), blocks_.end(), [&](const Block& block) {
         return block.writes(q) && !std::holds_alternative<Sparse>(block.operation());
@@ -107,6 +89,26 @@ void AffineMap::multiply(std::size_t rows, const double* x, double* y, Buffer& s
             [&](const auto& op) {
                 op.multiply(rows, x + block.in_offset, in_, y + block.out_offset, outputs(),
                             scratch);
+            },
+            block.operation());
+}
+
+void AffineMap::add_extended(const double* x, const double* x_low, double* y, double* y_low,
+                             Buffer& scratch) const {
+    for (const Block& block : blocks_)
+        std::visit(
+            [&](const auto& op) {
+                op.add_extended(x + block.in_offset, x_low + block.in_offset, y + block.out_offset,
+                                y_low + block.out_offset, scratch);
+            },
+            block.operation());
+}
+
+void AffineMap::add_transposed(const double* g, double* x, Buffer& scratch) const {
+    for (const Block& block : blocks_)
+        std::visit(
+            [&](const auto& op) {
+                op.add_transposed(g + block.out_offset, x + block.in_offset, scratch);
             },
             block.operation());
 }

@@ -23,6 +23,16 @@ void Dense::multiply(std::size_t rows, const double* x, std::size_t x_stride, do
     gemm_add(rows, out_, in_, x, x_stride, columns_.data(), out_, y, y_stride);
 }
 
+void Dense::add_extended(const double* x, const double* x_low, double* y, double* y_low,
+                         Buffer&) const {
+    for (std::size_t j = 0; j < in_; ++j)
+        if (x[j] != 0) axpy_extended(x[j], x_low[j], column(j), y, y_low, out_);
+}
+
+void Dense::add_transposed(const double* g, double* x, Buffer&) const {
+    for (std::size_t j = 0; j < in_; ++j) x[j] += dot(column(j), g, out_);
+}
+
 double Dense::spectral_norm() const { return spectral_norm_bound(in_, out_, columns_.data()); }
 
 Convolution::Convolution(const ConvolutionShape& shape, const double* kernel)
@@ -33,6 +43,11 @@ Convolution::Convolution(const ConvolutionShape& shape, const double* kernel)
       out_width_(shape.out_width()),
       pixels_(out_height_ * out_width_) {
     kernel_.assign(kernel, kernel + s_.channels_out * taps_);
+    by_tap_.resize(kernel_.size());
+    const std::size_t out = s_.channels_out / s_.groups;
+    for (std::size_t o = 0; o < s_.channels_out; ++o)
+        for (std::size_t t = 0; t < taps_; ++t)
+            by_tap_[(o / out * taps_ + t) * out + o % out] = kernel_[o * taps_ + t];
 }
 
 // [channels, kernel height, kernel width, out height, out width] of one image.
@@ -61,6 +76,69 @@ void Convolution::multiply(std::size_t rows, const double* x, std::size_t x_stri
                      &scratch[g * taps_ * pixels_], pixels_, y + v * y_stride + g * out * pixels_,
                      pixels_);
     }
+}
+
+void Convolution::fold(const double* patches, std::size_t first, std::size_t last,
+                       double* image) const {
+    for (std::size_t c = 0; c < s_.channels_in; ++c)
+        for (std::size_t ky = 0; ky < s_.kernel_height; ++ky)
+            for (std::size_t kx = 0; kx < s_.kernel_width; ++kx)
+                for (std::size_t y = first; y < last; ++y) {
+                    const std::size_t iy = y * s_.stride_y + ky * s_.dilation_y - s_.pad_top;
+                    double* row = image + (c * s_.height + iy) * s_.width;
+                    for (std::size_t x = 0; x < out_width_; ++x, ++patches) {
+                        const std::size_t ix = x * s_.stride_x + kx * s_.dilation_x - s_.pad_left;
+                        if (iy < s_.height && ix < s_.width) row[ix] += *patches;
+                    }
+                }
+}
+
+// Some pixels at a time, so that their patches stay in the cache while all channels read them.
+void Convolution::add_extended(const double* x, const double* x_low, double* y, double* y_low,
+                               Buffer& scratch) const {
+    constexpr std::size_t at_once = 256;
+    const std::size_t patches = s_.channels_in * window_ * pixels_;
+    scratch.resize(2 * patches);
+    unfold(x, scratch.data());
+    unfold(x_low, scratch.data() + patches);
+    const std::size_t out = s_.channels_out / s_.groups;
+    for (std::size_t begin = 0; begin < pixels_; begin += at_once) {
+        const std::size_t n = std::min(at_once, pixels_ - begin);
+        for (std::size_t o = 0; o < s_.channels_out; ++o) {
+            double *high = y + o * pixels_ + begin, *low = y_low + o * pixels_ + begin;
+            for (std::size_t t = 0; t < taps_; ++t) {
+                const double weight = kernel_[o * taps_ + t];
+                const double* patch = &scratch[(o / out * taps_ + t) * pixels_ + begin];
+                axpy_extended(weight, 0, patch, high, low, n);
+                axpy(weight, patch + patches, low, n);
+            }
+        }
+    }
+}
+
+// Of the output's rows only those that are not zero: a few levels behind a neuron these are few.
+void Convolution::add_transposed(const double* g, double* x, Buffer& scratch) const {
+    std::size_t first = out_height_, last = 0;
+    for (std::size_t y = 0; y < out_height_; ++y) {
+        const auto is_zero = [&](std::size_t channel) {
+            const double* row = g + channel * pixels_ + y * out_width_;
+            return std::all_of(row, row + out_width_, [](double value) { return value == 0; });
+        };
+        std::size_t channel = 0;
+        while (channel < s_.channels_out && is_zero(channel)) ++channel;
+        if (channel == s_.channels_out) continue;
+        first = std::min(first, y);
+        last = y + 1;
+    }
+    if (last == 0) return;
+    const std::size_t n = (last - first) * out_width_, out = s_.channels_out / s_.groups;
+    scratch.resize(s_.groups * taps_ * n);
+    std::fill(scratch.begin(), scratch.end(), 0.0);
+    for (std::size_t group = 0; group < s_.groups; ++group)
+        gemm_add(taps_, n, out, &by_tap_[group * taps_ * out], out,
+                 g + group * out * pixels_ + first * out_width_, pixels_,
+                 &scratch[group * taps_ * n], n);
+    fold(scratch.data(), first, last, x);
 }
 
 // Zero padding, strides and dilation leave out or spread entries of the convolution on all of Z^2,
@@ -151,6 +229,24 @@ void Sparse::multiply(std::size_t rows, const double* x, std::size_t x_stride, d
                 sum += weight_[i] * x[v * x_stride + column_[i]];
             y[v * y_stride + q] += sum;
         }
+}
+
+void Sparse::add_extended(const double* x, const double* x_low, double* y, double* y_low,
+                          Buffer&) const {
+    for (std::size_t q = 0; q < outputs(); ++q) {
+        Pair sum{y[q], y_low[q]};
+        for_each_in_row(q, [&](std::size_t j, double weight) {
+            add_product(sum, {x[j], x_low[j]}, weight);
+        });
+        y[q] = sum.high;
+        y_low[q] = sum.low;
+    }
+}
+
+void Sparse::add_transposed(const double* g, double* x, Buffer&) const {
+    for (std::size_t q = 0; q < outputs(); ++q)
+        if (g[q] != 0)
+            for_each_in_row(q, [&](std::size_t j, double weight) { x[j] += weight * g[q]; });
 }
 
 // |W|_2^2 <= |W|_1 |W|_inf

@@ -12,9 +12,9 @@ namespace {
 
 const std::vector<std::uint32_t> no_neurons;
 
-// Relative to a row. Plain rows are used where their rounding, grown through the levels behind,
-// stays below it by the maps' norms.
-constexpr double small_error = 0x1p-16;
+// Plain rows are used where their rounding, grown through the levels behind, leaves the filter about
+// so many questions a row.
+constexpr double questions_a_row = 0x1p-8;
 
 }  // namespace
 
@@ -51,6 +51,10 @@ void Engine::run() {
 // first levels have few cells, but what they lose grows through all that follow.
 void Engine::plan() {
     if (!options_.certify) return;
+    std::size_t widest = 1;
+    for (std::size_t l = 0; l < network_.depth(); ++l)
+        widest = std::max(widest, network_.level(l).activation.width());
+    const double small_error = questions_a_row / static_cast<double>(widest);
     double growth = 1;
     for (std::size_t l = network_.depth(); l-- > 0;) {
         options_.poll();
@@ -75,12 +79,13 @@ void Engine::start() {
     whole.rows.resize(2 * n);
     whole.speed = 0;
     std::vector<double> low(n);
+    const std::vector<double> exact(map.inputs(), 0.0);
     for (std::size_t v = 0; v < 2; ++v) {
         const std::vector<double>& x = v == 0 ? line_.x0 : line_.x1;
         std::copy_n(map.bias(), n, whole.row(v));
         low.assign(n, 0.0);
-        for (std::size_t j = 0; j < x.size(); ++j)
-            if (x[j] != 0) map.add_column_extended(j, x[j], 0, whole.row(v), low.data());
+        map.add_extended(x.data(), exact.data(), whole.row(v), low.data(),
+                         workspace_.scratch.weights);
         const double norm = up(norm_bound(x.data(), x.size()) + 1);
         whole.norm.push_back(norm);
         whole.eps.push_back(0);

@@ -60,11 +60,9 @@ const ExtendedLine::Inputs& ExtendedLine::inputs(std::size_t level) {
     a.resize(map.outputs());
     b.resize(map.outputs());
     std::copy_n(map.bias(), map.outputs(), a.high.data());
-    for (std::size_t j = 0; j < map.inputs(); ++j)
-        for (const auto& [sum, factor] : {std::pair(&a, &in.a), std::pair(&b, &in.b)})
-            if (factor->high[j] != 0)
-                map.add_column_extended(j, factor->high[j], factor->low[j], sum->high.data(),
-                                        sum->low.data());
+    for (const auto& [sum, x] : {std::pair(&a, &in.a), std::pair(&b, &in.b)})
+        map.add_extended(x->high.data(), x->low.data(), sum->high.data(), sum->low.data(),
+                         scratch_);
     // |W| eps + |row norms| (rounding of a row), see the filter's bound.
     const double rounding = up(compensated(map.terms()) * map.frobenius_norm());
     const auto propagate = [&](const Coefficient& from) {

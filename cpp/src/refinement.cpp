@@ -51,7 +51,7 @@ void Refinement::prepare(const Network& network, const Partition& from, const Sl
     find_active();
     fold_constants();
     if (wanted.rows == Rows::extended)
-        multiply_extended();
+        multiply_extended(scratch);
     else
         multiply(scratch);
     inherited_.assign(slice.cells() + 1, 0.0);
@@ -172,24 +172,27 @@ void Refinement::multiply_dense(const Dense& dense, Scratch& scratch) {
 }
 
 // The same with everything in double-double.
-void Refinement::multiply_extended() {
+void Refinement::multiply_extended(Scratch& scratch) {
     const std::size_t vertices = slice_.cells() + 1, n = next_->outputs();
     rows_.resize(vertices * n);
     lows_.resize(vertices * n);
     norm_.resize(vertices);
     rho_.resize(vertices);
+    scratch.hidden.resize(2 * next_->inputs());
+    std::fill(scratch.hidden.begin(), scratch.hidden.end(), 0.0);  // what is not active
+    double *high = scratch.hidden.data(), *rest = high + next_->inputs();
     for (std::size_t v = 0; v < vertices; ++v) {
         double *row = &rows_[v * n], *low = &lows_[v * n];
         std::copy_n(constant_.data(), n, row);
         std::copy_n(constant_low_.data(), n, low);
-        double squares = 0;
         for (const std::uint32_t q : active_) {
             const Pair h = activate(from_->entry(slice_.first + v, q), q);
-            next_->add_column_extended(q, h.high, h.low, row, low);
-            squares += h.high * h.high;
+            high[q] = h.high;
+            rest[q] = h.low;
         }
+        next_->add_extended(high, rest, row, low, scratch.weights);
         normalise(row, low, n);
-        norm_[v] = up(std::sqrt(squares) + constant_norm_ + 1);
+        norm_[v] = up(norm_bound(high, next_->inputs()) + constant_norm_ + 1);
         rho_[v] = up(compensated(next_->terms()) * norm_[v]);
     }
 }

@@ -8,6 +8,7 @@
 #include <optional>
 #include <vector>
 
+#include "pyexpr/buffer.hpp"
 #include "pyexpr/network.hpp"
 #include "pyexpr/partition.hpp"
 
@@ -48,6 +49,8 @@ private:
 
     const Network& network_;
     Sensitivity here_, next_;
+    std::vector<double> sums_;
+    Buffer scratch_;
     std::vector<std::uint32_t> active_, last_active_;  // of the level, and of the one after
     Pattern pattern_;
 };

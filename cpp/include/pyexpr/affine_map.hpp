@@ -43,10 +43,14 @@ public:
     // (high, low) += (c_high + c_low) (column j), with the rounding errors kept in low.
     void add_column_extended(std::size_t j, double c_high, double c_low, double* high,
                              double* low) const;
-    // (column j) . g
-    double column_product(std::size_t j, const double* g) const;
     // y [rows, outputs] = x [rows, inputs] W^T
     void multiply(std::size_t rows, const double* x, double* y, Buffer& scratch) const;
+
+    // For one row in double-double, y += W x with compensated sums.
+    void add_extended(const double* x, const double* x_low, double* y, double* y_low,
+                      Buffer& scratch) const;
+    // x += W^T g for one row.
+    void add_transposed(const double* g, double* x, Buffer& scratch) const;
 
     // >= |(w_q, b_q)|_2 for every output q.
     const double* row_norms() const { return row_norms_.data(); }

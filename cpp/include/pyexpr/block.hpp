@@ -37,6 +37,11 @@ public:
     // y [rows, stride y_stride] += x W^T.
     void multiply(std::size_t rows, const double* x, std::size_t x_stride, double* y,
                   std::size_t y_stride, Buffer& scratch) const;
+    // y += W x for one row, with (high, low) in double-double: compensated sums.
+    void add_extended(const double* x, const double* x_low, double* y, double* y_low,
+                      Buffer& scratch) const;
+    // x += W^T g for one row.
+    void add_transposed(const double* g, double* x, Buffer& scratch) const;
     double spectral_norm() const;
 
 private:
@@ -77,14 +82,22 @@ public:
     void for_each_in_column(std::size_t j, Visit&& visit) const;
     void multiply(std::size_t rows, const double* x, std::size_t x_stride, double* y,
                   std::size_t y_stride, Buffer& scratch) const;
+    // y += W x for one row, with (high, low) in double-double: compensated sums.
+    void add_extended(const double* x, const double* x_low, double* y, double* y_low,
+                      Buffer& scratch) const;
+    // x += W^T g for one row.
+    void add_transposed(const double* g, double* x, Buffer& scratch) const;
     double spectral_norm() const;
 
 private:
     double symbol_norm(const double* kernel, std::size_t points_y, std::size_t points_x) const;
     void unfold(const double* image, double* patches) const;
+    // Adds the patches at output rows first .. last - 1, [taps, rows, out width], to an image.
+    void fold(const double* patches, std::size_t first, std::size_t last, double* image) const;
 
     ConvolutionShape s_;
     std::vector<double> kernel_;
+    std::vector<double> by_tap_;  // [groups, taps, channels out of a group]
     std::size_t window_, taps_, out_height_, out_width_, pixels_;
 };
 
@@ -112,6 +125,11 @@ public:
     }
     void multiply(std::size_t rows, const double* x, std::size_t x_stride, double* y,
                   std::size_t y_stride, Buffer& scratch) const;
+    // y += W x for one row, with (high, low) in double-double: compensated sums.
+    void add_extended(const double* x, const double* x_low, double* y, double* y_low,
+                      Buffer& scratch) const;
+    // x += W^T g for one row.
+    void add_transposed(const double* g, double* x, Buffer& scratch) const;
     double spectral_norm() const;
 
 private:

@@ -52,6 +52,7 @@ private:
 
     const Network& network_;
     std::vector<Inputs> inputs_;  // [depth + 1]
+    Buffer scratch_;
 };
 
 }  // namespace pyexpr

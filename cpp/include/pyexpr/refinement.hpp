@@ -53,7 +53,7 @@ private:
     void find_active();
     void fold_constants();
     void multiply(Scratch& scratch);
-    void multiply_extended();
+    void multiply_extended(Scratch& scratch);
     void bound_gains(const std::vector<std::uint32_t>& live);
     double block_norm(const std::vector<std::uint32_t>& live) const;
     void activate(const double* z, double* out, bool in_place) const;
