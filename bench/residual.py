@@ -13,6 +13,7 @@ import argparse
 from time import perf_counter
 
 import numpy as np
+import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -65,7 +66,7 @@ def resnet(width: int, images: torch.Tensor) -> nn.Module:
     return module.eval()
 
 
-def letters(module: nn.Module, x: torch.Tensor) -> np.ndarray:
+def letters(module: nn.Module, x: torch.Tensor) -> npt.NDArray[np.bool_]:
     """Of every ReLU, in the order of their calls: bool [N, neurons]."""
     seen = []
     inside = F.relu
@@ -80,7 +81,8 @@ def letters(module: nn.Module, x: torch.Tensor) -> np.ndarray:
             module(x)
     finally:
         F.relu = inside
-    return torch.cat(seen, 1).numpy()
+    found: npt.NDArray[np.bool_] = torch.cat(seen, 1).numpy()
+    return found
 
 
 def main() -> None:

@@ -19,9 +19,9 @@ class Decisions(NamedTuple):
     asked : int
         All of them.
     filtered, proportional, adjoint, extended, exact : int
-        How many of them each tier settled: float64 with a running error bound, a comparison of two
-        neurons' weights, float64 sensitivities on one cell, double-double arithmetic on one cell,
-        exact integers.
+        How many of them each tier settled: float64 with a running error bound, weights and letters
+        alone (two neurons' weights are proportional, or what one reads is off or cancels), float64
+        sensitivities on one cell, double-double arithmetic on one cell, exact integers.
     smallest_gap : float
         How close the closest decision that is no tie was to one (inf if there was none), as the
         tier that decided computed it. Of a sign, |z - threshold| relative to |(w, b)| |(h, 1)|, the
