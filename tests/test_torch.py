@@ -242,6 +242,8 @@ REFUSED: dict[str, tuple[nn.Module, str]] = {
     "another shape": (nn.Linear(4, 2).eval(), r"cannot export it for one input of shape \(3,\)"),
     "control flow": (Branching().eval(), r"cannot export"),
     "two outputs": (Two().eval(), r"2 outputs"),
+    "a product of two": (functional(lambda x: x @ x.T), r"operation 'matmul'.*must be a constant"),
+    "a number": (functional(lambda x: 3), r"does not depend on the input"),
     "a constant": (functional(lambda x: torch.ones(2)), r"does not depend on the input"),
     "not finite": (functional(lambda x: x + float("inf")), r"not finite"),
     "a division by zero": (functional(lambda x: x / 0), r"divides by zero"),

@@ -113,7 +113,7 @@ def test_a_tent_is_traced_by_hand() -> None:
 def test_transitions_have_the_documented_fields() -> None:
     dtype = pyexpr.trace(TENT, [-1.0], [1.0]).transitions.dtype
     assert dtype.names == ("breakpoint", "layer", "neuron", "before", "after")
-    assert [dtype[name].str for name in dtype.names] == ["<i8", "<i4", "<i4", "|i1", "|i1"]
+    assert [dtype[name].str for name in dtype.names] == ["<i8", "<i4", "<i4", "<i2", "<i2"]
 
 
 @pytest.mark.parametrize("i", [-4, 3, 100])

@@ -115,9 +115,9 @@ class _Interpreter:
         for node in graph.nodes:
             if node.op == "output":
                 (results,) = node.args
-                if len(results) != 1 and output is None:
-                    raise ValueError(f"module: it has {len(results)} outputs, not one")
-                last = results[0].name
+                if len(results) != 1:
+                    raise ValueError(f"module: it has {len(results)} outputs; say which by output=")
+                last = getattr(results[0], "name", repr(results[0]))
             elif node.op == "call_function":
                 self._values[node.name] = self._call(node)
             elif node.op == "get_attr":
@@ -147,18 +147,20 @@ class _Interpreter:
             )
         if name == "_assert_tensor_metadata":
             return None
+        if name not in {*_MAKES, *_MOVES, *_OPERATIONS}:
+            known = ", ".join(sorted({*_MAKES, *_MOVES, *_OPERATIONS}))
+            raise ValueError(f"module: {what} is not supported; these are: {known}")
         try:
             if name in _MAKES:
                 shape = torch.empty(arguments[0].shape)
                 return node.target(shape, *arguments[1:], **keywords)
             if name in _MOVES:
                 return _moved(node.target, arguments, keywords)
-            if name not in _OPERATIONS:
-                known = ", ".join(sorted({*_OPERATIONS, *_MOVES}))
-                raise ValueError(f"module: {what} is not supported; these are: {known}")
             return _OPERATIONS[name](self._builder, *map(_numpy, arguments), **keywords)
         except Refused as refusal:
             raise ValueError(f"module: {what}: {refusal}") from None
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"module: {what} is not supported as it is called: {error}") from error
 
 
 def _name(node: torch.fx.Node) -> str:
@@ -208,7 +210,7 @@ _MAKES = {"full_like", "new_full", "new_ones", "new_zeros", "ones_like", "zeros_
 # Operations that only move, repeat or leave out entries.
 _MOVES = {
     "alias", "chunk", "clone", "contiguous", "detach", "expand", "expand_as", "flatten", "flip",
-    "index_select", "movedim", "narrow", "permute", "pixel_shuffle", "pixel_unshuffle", "repeat",
+    "index_select", "movedim", "narrow", "numpy_T", "permute", "pixel_shuffle", "pixel_unshuffle", "repeat",
     "reshape", "roll", "select", "slice", "split", "split_with_sizes", "squeeze", "swapaxes", "t",
     "transpose", "unbind", "unflatten", "unsqueeze", "view", "_unsafe_view",
 }  # fmt: skip
