@@ -126,7 +126,11 @@ def networks() -> dict[str, Segment]:
         first = pooled(b, convolved(b, x, small[0]), 2, 1)
         return pooled(b, convolved(b, first, small[1]), 3, 2, 1)
 
+    tiny = pyexpr.PiecewiseLinear([0.0, 1e-200], [0.0, 1e-200, 0.0])  # 0, then up to 1e-400
     return {
+        "a value that float64 has not": on_segment([2, -1], [1, -2], lambda b, x: b.maximum(
+            b.activation(x, tiny), np.array([[1, 0], [0, 1]])
+        )),
         "ReLUs that are off": on_segment([-1, 2, -3], [3, -1, -1], lambda b, x: b.maximum(
             b.activation(x, RELU), np.array([[0, 1], [1, 2], [2, 0]])
         )),

@@ -15,6 +15,7 @@ Activation::Activation(std::size_t width, std::vector<double> thresholds,
       slopes_(std::move(slopes)),
       value_(value),
       flat_(pieces() * words(), 0),
+      linear_(flat_),
       ties_(this->thresholds() * words(), 0) {
     offsets_.resize(slopes_.size());
     offset_lows_.resize(slopes_.size());
@@ -26,6 +27,7 @@ Activation::Activation(std::size_t width, std::vector<double> thresholds,
             if (std::isfinite(offsets_[i]))
                 offset_lows_[i] = (exact - Dyadic(offsets_[i])).to_double();
             const double s = std::abs(slopes_[i]), c = std::abs(offsets_[i]);
+            if (exact.mantissa == 0) set_bit(&linear_[piece * words()], q);
             if (s == 0) set_bit(&flat_[piece * words()], q);
             if (piece > 0 && s == 0 && slope(piece - 1, q) != 0)
                 set_bit(&ties_[(piece - 1) * words()], q);

@@ -49,7 +49,7 @@ void Cancellation::find_sources(const LetterRange& letters, std::size_t level, s
             bool scales = true;
             if (j < phi.width()) {
                 const auto piece = sure_piece(phi, letters, level - 1, j);
-                scales = piece && phi.offset(*piece, j) == 0 && phi.offset_low(*piece, j) == 0;
+                scales = piece && phi.linear(*piece, j);
                 slope = scales ? phi.slope(*piece, j) : 0;
             }
             if (scales && slope == 0) return;
@@ -82,9 +82,10 @@ bool Cancellation::is_unfelt(const Pattern& left, const Pattern& right) {
     for (std::size_t l = 0; l <= network_.depth(); ++l) {
         const AffineMap& map = network_.map(l);
         rows.clear();
-        for (const std::size_t j : changed_[l])
+        for (const std::size_t j : changed_[l]) {
             map.for_each_in_column(j, [&](std::size_t q, double) { rows.push_back(q); });
-        if (rows.size() > most_changes) return false;
+            if (rows.size() > most_changes) return false;
+        }
         sort_unique(rows);
         std::erase_if(rows, [&](std::size_t q) {
             return map.is_sparse(q) && is_unchanged(left, right, l, q);
@@ -105,28 +106,32 @@ bool Cancellation::is_unfelt(const Pattern& left, const Pattern& right) {
 
 bool Cancellation::is_unchanged(const Pattern& left, const Pattern& right, std::size_t level,
                                 std::size_t row) {
-    const auto sources = [&](const Pattern& pattern) {
-        sources_.clear();
-        find_sources({pattern, pattern}, level, row, 1);
-        std::sort(sources_.begin(), sources_.end());
-        std::vector<Source> left_over;
-        for (const Source& s : sources_) {
-            if (!left_over.empty() && left_over.back().cancels(s))
-                left_over.pop_back();
-            else
-                left_over.push_back(s);
-        }
-        return left_over;
-    };
     most_ = Identities::most_terms;
-    const std::vector<Source> before = sources(left), after = sources(right);
-    return before == after && before.size() <= most_ &&
-           std::none_of(before.begin(), before.end(),
-                        [&](const Source& s) { return has_changed(s.level, s.entry); });
+    std::vector<Source> before;
+    if (!find_sum(left, level, row)) return false;
+    std::swap(before, sources_);
+    return find_sum(right, level, row) && before == sources_ &&
+           std::none_of(before.begin(), before.end(), [&](const Source& s) {
+               return std::binary_search(changed_[s.level].begin(), changed_[s.level].end(),
+                                         s.entry);
+           });
 }
 
-bool Cancellation::has_changed(std::size_t level, std::size_t entry) const {
-    return std::binary_search(changed_[level].begin(), changed_[level].end(), entry);
+// The row's terms on one cell, without those that cancel; false if there are too many.
+bool Cancellation::find_sum(const Pattern& pattern, std::size_t level, std::size_t row) {
+    sources_.clear();
+    find_sources({pattern, pattern}, level, row, 1);
+    if (sources_.size() > most_) return false;
+    std::sort(sources_.begin(), sources_.end());
+    auto end = sources_.begin();
+    for (const Source& s : sources_) {
+        if (end != sources_.begin() && (end - 1)->cancels(s))
+            --end;
+        else
+            *end++ = s;
+    }
+    sources_.erase(end, sources_.end());
+    return true;
 }
 
 void SliceLetters::gather(const Network& network, const Partitions& partitions,

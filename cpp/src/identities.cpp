@@ -90,7 +90,7 @@ bool Identities::is_zero(std::size_t level, std::size_t entry) const {
     if (entry < phi.width()) {
         std::size_t piece = 0;
         for (std::size_t k = 0; k < phi.thresholds(); ++k) piece += phi.threshold(k) < 0;
-        if (phi.offset(piece, entry) != 0 || phi.offset_low(piece, entry) != 0) return false;
+        if (!phi.linear(piece, entry)) return false;
     }
     std::vector<Term> terms;
     made_by.map().for_each_in_row(entry, [&](std::size_t j, double weight) {

@@ -31,6 +31,10 @@ public:
     double offset_low(std::size_t piece, std::size_t q) const {
         return offset_lows_[piece * width_ + q];
     }
+    // Whether the piece's offset is zero, exactly: phi(z) = slope z.
+    bool linear(std::size_t piece, std::size_t q) const {
+        return get_bit(&linear_[piece * words()], q);
+    }
     const std::vector<double>& slopes() const { return slopes_; }
 
     // Neurons for which the piece is constant.
@@ -59,7 +63,7 @@ private:
     std::vector<double> thresholds_, slopes_;
     double value_;
     std::vector<double> offsets_, offset_lows_;
-    std::vector<Word> flat_, ties_;
+    std::vector<Word> flat_, linear_, ties_;
     double lipschitz_ = 0, largest_offset_ = 0;
     bool monotone_ = true, exact_ = true;
 };

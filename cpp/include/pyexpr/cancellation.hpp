@@ -56,7 +56,7 @@ private:
     // Whether a row is one and the same sum of unchanged entries on both sides.
     bool is_unchanged(const Pattern& left, const Pattern& right, std::size_t level,
                       std::size_t row);
-    bool has_changed(std::size_t level, std::size_t entry) const;
+    bool find_sum(const Pattern& pattern, std::size_t level, std::size_t row);
     void find_sources(const LetterRange& letters, std::size_t level, std::size_t row,
                       double factor);
     Identities& identities_at(const Vertex* vertex, const std::function<void()>& poll);
@@ -66,12 +66,12 @@ private:
     // Along the line, at x0 and at x1; made when first needed.
     std::array<std::optional<Identities>, 3> identities_;
     std::vector<Source> sources_;
-    std::size_t most_ = 0;
+    std::size_t most_ = 0;  // sources looked for
     std::vector<Identities::Term> terms_;
     std::vector<std::vector<std::size_t>> changed_;  // [depth + 1]: what maps read, ascending
 };
 
-// The letters of levels 0 .. slice.level - 1 on all cells of a slice, in rows that `out` points to.
+// The letters of levels 0 .. slice.level - 1 on all cells of a slice.
 class SliceLetters {
 public:
     void gather(const Network& network, const Partitions& partitions, const Slice& slice);

@@ -103,8 +103,8 @@ private:
     Adjoint adjoint_;
     Cancellation cancellation_;
     SliceLetters slice_letters_;
-    std::vector<Word> tried_,
-        biases_;  // [words]: on the slice's letters; those that are their bias
+    // [words]: neurons tried on the slice's letters, and those that are their bias there.
+    std::vector<Word> tried_, biases_;
     std::optional<ExtendedLine> extended_;  // both made when first needed
     std::optional<ExactLine> exact_;
     Pattern pattern_, before_;

@@ -211,8 +211,8 @@ _MAKES = {"full_like", "new_full", "new_ones", "new_zeros", "ones_like", "zeros_
 _MOVES = {
     "alias", "chunk", "clone", "contiguous", "detach", "expand", "expand_as", "flatten", "flip",
     "index_select", "movedim", "narrow", "numpy_T", "permute", "pixel_shuffle", "pixel_unshuffle",
-    "repeat", "reshape", "roll", "select", "slice", "split", "split_with_sizes", "squeeze", "swapaxes",
-    "t", "transpose", "unbind", "unflatten", "unsqueeze", "view", "_unsafe_view",
+    "repeat", "reshape", "roll", "select", "slice", "split", "split_with_sizes", "squeeze",
+    "swapaxes", "t", "transpose", "unbind", "unflatten", "unsqueeze", "view", "_unsafe_view",
 }  # fmt: skip
 
 
