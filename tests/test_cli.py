@@ -116,6 +116,10 @@ BAD = {
     "a point too many": (["count", "MODEL", "--from", "DIR/points.npy"], "2 numbers"),
     "a pickle": (["count", "MODEL", "--from", "DIR/objects.npy"], "no array of numbers"),
     "words": (["count", "MODEL", "--from", "DIR/words.csv"], "no array of numbers"),
+    "two ways to say where": (
+        ["count", "MODEL", "--points", "DIR/points.csv", "--to", "random:1"],
+        "leave out --from and --to",
+    ),
     "no such row": (
         ["count", "MODEL", "--points", "DIR/points.csv", "--rows", "0", "3"],
         "no row 3",

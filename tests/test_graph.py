@@ -183,6 +183,17 @@ def test_images_are_given_and_returned_in_their_shapes(tmp_path: Path) -> None:
     assert not [*tmp_path.iterdir()]
 
 
+def test_a_printed_graph_names_what_is_done() -> None:
+    builder = Builder((2, 2, 2))
+    x = builder.activation(builder.input, pyexpr.ReLU())
+    doubled = builder.scale_shift(x, np.array(2.0), np.zeros(()))
+    both = builder.add(builder.add(x, doubled), builder.input.transpose((0, 2, 1)))
+    most = builder.maximum(both, np.arange(8).reshape(2, 4))
+    means = builder.mean_of(most, np.array([[0, 1]]))
+    rows = [line.split("  ")[1] for line in str(Network(builder.graph(means))).splitlines()[2:-1]]
+    assert rows == ["ReLU", "skip + scale + rearrange", "max of 4", "mean of 2"]
+
+
 def test_a_graph_survives_pickling() -> None:
     builder = Builder((1, 3, 3))
     image = builder.convolution(

@@ -56,9 +56,12 @@ def _count(arguments: argparse.Namespace) -> None:
 
     net = _network(arguments)
     if arguments.points:
+        if arguments.start or arguments.end:
+            raise ValueError("--points takes both ends from one file: leave out --from and --to")
         x0, x1 = points.read_rows(arguments.points, tuple(arguments.rows), net.input_shape)
     else:
-        x0, x1 = (points.read(p, net.input_shape) for p in (arguments.start, arguments.end))
+        x0 = points.read(arguments.start or "random:0", net.input_shape)
+        x1 = points.read(arguments.end or "random:1", net.input_shape)
     if arguments.per:
         transitions = count_transitions(net, x0, x1, per=arguments.per)
         result, certificate = transitions.tolist(), transitions.certificate
@@ -117,8 +120,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_count_options(count: argparse.ArgumentParser) -> None:
-    count.add_argument("--from", dest="start", metavar="POINT", default="random:0")
-    count.add_argument("--to", dest="end", metavar="POINT", default="random:1")
+    count.add_argument("--from", dest="start", metavar="POINT", help="random:0 if not given")
+    count.add_argument("--to", dest="end", metavar="POINT", help="random:1 if not given")
     count.add_argument("--points", metavar="FILE", help="a file with a point a row, for --rows")
     count.add_argument("--rows", nargs=2, type=int, default=[0, 1], metavar=("I", "J"))
     count.add_argument("--kind", choices=["linear", "activation"], default="linear")

@@ -266,4 +266,13 @@ class Sparse(Remade):
         return _core.sparse(self.inputs, self.first, self.column, self.weight)
 
     def __str__(self) -> str:
+        """What it is for, as far as that is plain."""
+        entries = np.diff(self.first)
+        if entries.max(initial=0) <= 1:
+            if not (self.weight == 1).all():
+                return "scale"
+            whole = np.array_equal(self.column, np.arange(self.inputs))
+            return "skip" if whole and self.outputs == self.inputs else "rearrange"
+        if (self.weight == 1 / np.repeat(entries, entries)).all():
+            return f"mean of {entries.max()}"
         return f"sparse {self.inputs} -> {self.outputs}"
