@@ -39,24 +39,35 @@ void ExtendedLine::set_pattern(const Pattern& pattern) {
         const Activation& phi = network_.level(l).activation;
         const std::size_t words = phi.thresholds() * phi.words();
         Inputs& out = inputs_[l + 1];
-        same = same && out.letters.size() == words &&
-               std::equal(out.letters.begin(), out.letters.end(), pattern[l]);
+        const bool kept = out.letters.size() == words &&
+                          std::equal(out.letters.begin(), out.letters.end(), pattern[l]);
+        if (!same) out.summed = false;
+        same = same && kept;
         if (same) continue;
         out.letters.assign(pattern[l], pattern[l] + words);
         out.ready = false;
     }
     if (same) return;
     for (std::size_t l = pattern.size(); l < network_.depth(); ++l) {
-        inputs_[l + 1].ready = false;
+        inputs_[l + 1].summed = inputs_[l + 1].ready = false;
         inputs_[l + 1].letters.clear();
     }
 }
 
 const ExtendedLine::Inputs& ExtendedLine::inputs(std::size_t level) {
-    if (inputs_[level].ready) return inputs_[level];
+    Inputs& out = inputs_[level];
+    if (!out.ready) {
+        if (!out.summed) sum(level);
+        activate(level);
+    }
+    return out;
+}
+
+// What the activation before a level reads.
+void ExtendedLine::sum(std::size_t level) {
     const Inputs& in = inputs(level - 1);
     const AffineMap& map = network_.map(level - 1);
-    Coefficient a, b;
+    Coefficient &a = inputs_[level].sum_a, &b = inputs_[level].sum_b;
     a.resize(map.outputs());
     b.resize(map.outputs());
     std::copy_n(map.bias(), map.outputs(), a.high.data());
@@ -71,15 +82,15 @@ const ExtendedLine::Inputs& ExtendedLine::inputs(std::size_t level) {
     };
     a.eps = propagate(in.a);
     b.eps = propagate(in.b);
-    fill(level, a, b);
-    return inputs_[level];
+    inputs_[level].summed = true;
 }
 
 // The activation on the pattern's pieces.
-void ExtendedLine::fill(std::size_t level, const Coefficient& a, const Coefficient& b) {
+void ExtendedLine::activate(std::size_t level) {
     const Level& made_by = network_.level(level - 1);
     const Activation& phi = made_by.activation;
     Inputs& out = inputs_[level];
+    const Coefficient &a = out.sum_a, &b = out.sum_b;
     for (Coefficient* c : {&out.a, &out.b}) c->resize(0);
     for (std::size_t q = 0; q < phi.width(); ++q) {
         const std::size_t piece = phi.piece(out.letters.data(), q);

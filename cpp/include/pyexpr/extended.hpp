@@ -40,15 +40,17 @@ private:
         void resize(std::size_t n);
         void bound_norm();
     };
-    // What a level's map reads: the entries of the level before.
+    // What a level's map reads: the entries of the level before, and what its activation made them
+    // from, which stays when only the letters of that level change.
     struct Inputs {
         std::vector<Word> letters;
-        bool ready = false;
-        Coefficient a, b;
+        bool summed = false, ready = false;
+        Coefficient a, b, sum_a, sum_b;
     };
 
     const Inputs& inputs(std::size_t level);
-    void fill(std::size_t level, const Coefficient& a, const Coefficient& b);
+    void sum(std::size_t level);
+    void activate(std::size_t level);
 
     const Network& network_;
     std::vector<Inputs> inputs_;  // [depth + 1]
