@@ -1,12 +1,12 @@
 """A residual network of 20 convolutions on CIFAR-size images: counted, and compared with torch.
 
-usage: python bench/residual.py [--images FILE.npz] [--share S] [--width W]
+usage: python bench/residual.py [--images FILE.npz] [--share S] [--traced T] [--width W]
 
 The network is ResNet-20 (He et al. 2016) with batch normalisation, its statistics those of the
 images: of an .npz's x_test, uint8 [N, 3, 32, 32], or of noise. It is counted on the first S of the
-segment between two of them. At the middle of every region torch, in float64, must see the letters
-of that region: the letters that differ are counted, and the widest region that has one is named.
-One thread throughout.
+segment between two of them, and torch's float64 forward pass of as many points is timed. On the
+first T it is traced: at the middle of every region torch must see the letters of that region; those
+that differ are counted, and the widest region that has one is named. One thread throughout.
 """
 
 import argparse
@@ -89,6 +89,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--images")
     parser.add_argument("--share", type=float, default=0.01)
+    parser.add_argument("--traced", type=float, default=0.001)
     parser.add_argument("--width", type=int, default=16)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
@@ -98,26 +99,27 @@ def main() -> None:
         pixels = np.random.default_rng(0).integers(0, 256, (256, 3, 32, 32), dtype=np.uint8)
     images = torch.from_numpy(pixels).float() / 255
     module = resnet(arguments.width, images)
-    x0 = images[0].double().numpy()
-    x1 = x0 + arguments.share * (images[1].double().numpy() - x0)
+    x0, end = (image.double().numpy() for image in images[:2])
 
     start = perf_counter()
     net = pyexpr.as_network(module, input_shape=(3, 32, 32))
     print(f"{net!r}, imported in {perf_counter() - start:.1f} s")
-    for kind in ("activation", "activation", "linear"):
+    x1 = x0 + arguments.share * (end - x0)
+    regions = {}
+    for kind in ("activation", "linear"):
+        pyexpr.count_regions(net, x0, x0, kind=kind)  # norms are bounded once a network
         start = perf_counter()
-        count = pyexpr.count_regions(net, x0, x1, kind=kind)
+        regions[kind] = pyexpr.count_regions(net, x0, x1, kind=kind)
         seconds = perf_counter() - start
+        count = regions[kind]
         print(f"{kind} regions: {count:,} in {seconds:.2f} s, {count / seconds:.0f} a second")
         if kind == "activation":
             counted = seconds
-    print(count.certificate)
+    print(regions["linear"].certificate)
 
-    trace = pyexpr.trace(net, x0, x1)
     module = module.double()
-    nodes = trace.nodes
-    middles = torch.from_numpy((nodes[:-1] + nodes[1:]) / 2)[:, None, None, None]
-    points = torch.from_numpy(x0) + middles * torch.from_numpy(x1 - x0)
+    shares = torch.linspace(0, 1, regions["activation"] + 1, dtype=torch.float64)
+    points = torch.from_numpy(x0) + shares[:, None, None, None] * torch.from_numpy(x1 - x0)
     start = perf_counter()
     with torch.no_grad():
         for batch in points.split(64):
@@ -125,6 +127,12 @@ def main() -> None:
     forward = perf_counter() - start
     print(f"torch's forward pass of {len(points):,} points: {forward:.2f} s")
     print(f"ratio {counted / forward:.2f}")
+
+    x1 = x0 + arguments.traced * (end - x0)
+    trace = pyexpr.trace(net, x0, x1)
+    nodes = trace.nodes
+    middles = torch.from_numpy((nodes[:-1] + nodes[1:]) / 2)[:, None, None, None]
+    points = torch.from_numpy(x0) + middles * torch.from_numpy(x1 - x0)
     wrong, widest = 0, 0.0
     for first in range(0, len(points), 64):
         seen = letters(module, points[first : first + 64])
@@ -132,7 +140,8 @@ def main() -> None:
         wrong += int(differs.sum())
         widths = np.diff(nodes)[first : first + 64]
         widest = max(widest, widths[differs > 0].max(initial=0.0))
-    print(f"letters that torch sees otherwise at the middles: {wrong}")
+    print(f"{trace.n_regions:,} regions traced")
+    print(f"letters that torch sees otherwise at their middles: {wrong}")
     print(f"widest region with one: {widest:.1e}")
 
 
