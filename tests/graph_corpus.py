@@ -180,5 +180,48 @@ def sums() -> dict[str, Segment]:
     }
 
 
-TABLES = (ties, windows, networks, sums)
+def scales() -> dict[str, Segment]:
+    """Low parts in double-double, of what passes, that are all there is."""
+    step = 2.0**-60
+    one, none = np.array([[1.0]]), np.zeros(1)
+
+    def small(b: Builder, x: Tensor) -> Tensor:
+        return b.dense(x, np.array([[1, step, -1.0]]), none)
+
+    def on(b: Builder, z: Tensor) -> Tensor:
+        return b.activation(b.dense(z, one, np.array([-step / 2])), RELU)
+
+    def beside_itself(b: Builder, x: Tensor) -> Tensor:
+        z = small(b, x)
+        doubled = b.scale_shift(z, np.array(2.0), np.zeros(()))
+        return on(b, b.add(doubled, b.activation(z, RELU), -1.0))
+
+    ends = [1, 1, 1], [1, 3, 1]
+    return {
+        "a low part alone, passed on": on_segment(
+            *ends, lambda b, x: on(b, b.dense(small(b, x), one, none))
+        ),
+        "a low part alone, behind a ReLU": on_segment(
+            *ends, lambda b, x: on(b, b.activation(b.dense(small(b, x), one, none), RELU))
+        ),
+        "a low part alone, behind a skip connection": on_segment(*ends, beside_itself),
+    }
+
+
+def sums_of_sums() -> dict[str, Segment]:
+    """Sums whose terms double from level to level."""
+
+    def doubling(b: Builder, x: Tensor) -> Tensor:
+        h = b.activation(x, RELU)
+        for _ in range(40):
+            h = b.activation(b.add(h, h), pyexpr.HardTanh(-4, 4))
+        return h
+
+    return {
+        "forty doublings of nothing": on_segment([-1, 0], [-2, 0], doubling),
+        "forty doublings": on_segment([-1, 1], [1, -1], doubling),
+    }
+
+
+TABLES = (ties, windows, networks, sums, scales, sums_of_sums)
 CORPUS = {name: segment for table in TABLES for name, segment in table().items()}

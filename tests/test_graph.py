@@ -194,6 +194,13 @@ def test_a_printed_graph_names_what_is_done() -> None:
     assert rows == ["ReLU", "skip + scale + rearrange", "max of 4", "mean of 2"]
 
 
+def test_a_graph_that_only_reshapes_keeps_its_input() -> None:
+    builder = Builder((1, 2, 2))
+    net = Network(builder.graph(builder.input.reshape((4,))))
+    assert (net.input_shape, net.output_shape) == ((1, 2, 2), (4,))
+    assert pyexpr.count_regions(net, np.zeros((1, 2, 2)), np.ones((1, 2, 2))) == 1
+
+
 def test_a_graph_survives_pickling() -> None:
     builder = Builder((1, 3, 3))
     image = builder.convolution(

@@ -26,7 +26,7 @@ void Dense::multiply(std::size_t rows, const double* x, std::size_t x_stride, do
 void Dense::add_extended(const double* x, const double* x_low, double* y, double* y_low,
                          Buffer&) const {
     for (std::size_t j = 0; j < in_; ++j)
-        if (x[j] != 0) axpy_extended(x[j], x_low[j], column(j), y, y_low, out_);
+        if (x[j] != 0 || x_low[j] != 0) axpy_extended(x[j], x_low[j], column(j), y, y_low, out_);
 }
 
 void Dense::add_transposed(const double* g, double* x, Buffer&) const {

@@ -17,6 +17,10 @@ std::optional<std::size_t> sure_piece(const Activation& phi, const LetterRange& 
 // More than so many changes are surely felt.
 constexpr std::size_t most_changes = 1024;
 
+// Of one search: terms that vanish or are traced back are no sources, and their number may double
+// from level to level.
+constexpr std::size_t most_steps = 1 << 14;
+
 void sort_unique(std::vector<std::size_t>& values) {
     std::sort(values.begin(), values.end());
     values.erase(std::unique(values.begin(), values.end()), values.end());
@@ -27,20 +31,26 @@ void sort_unique(std::vector<std::size_t>& values) {
 bool Cancellation::is_bias(const LetterRange& letters, const Vertex* vertex, std::size_t level,
                            std::size_t neuron, const std::function<void()>& poll) {
     // What meets in a row of many weights hardly cancels.
-    most_ = network_.map(level).is_sparse(neuron) ? Identities::most_terms : 0;
-    sources_.clear();
-    find_sources(letters, level, neuron, 1);
-    if (sources_.size() > most_) return false;
+    most_sources_ = network_.map(level).is_sparse(neuron) ? Identities::most_terms : 0;
+    if (!find_sources(letters, level, neuron)) return false;
     terms_.clear();
     for (const Source& s : sources_)
         terms_.push_back({identities_at(vertex, poll).number(s.level, s.entry), s.weight});
     return Identities::cancel(terms_);
 }
 
-// The terms, times a factor of 1 or -1, that are not zero by the letters. Copies and short sums, and
-// ReLUs that are on after them, are traced back to their own terms. One too many stops the search.
-void Cancellation::find_sources(const LetterRange& letters, std::size_t level, std::size_t row,
-                                double factor) {
+// The terms that are not zero by the letters. Copies and short sums, and ReLUs that are on after
+// them, are traced back to their own terms. False if there are too many.
+bool Cancellation::find_sources(const LetterRange& letters, std::size_t level, std::size_t row) {
+    sources_.clear();
+    steps_ = 0;
+    add_sources(letters, level, row, 1);
+    return sources_.size() <= most_sources_ && steps_ <= most_steps;
+}
+
+// Times a factor of 1 or -1.
+void Cancellation::add_sources(const LetterRange& letters, std::size_t level, std::size_t row,
+                               double factor) {
     const auto add = [&](std::size_t j, double weight) {
         if (level > 0) {
             const Level& before = network_.level(level - 1);
@@ -55,14 +65,16 @@ void Cancellation::find_sources(const LetterRange& letters, std::size_t level, s
             if (scales && slope == 0) return;
             if (scales && slope == 1 && std::abs(weight) == 1 && before.map().bias()[j] == 0 &&
                 before.map().is_sparse(j)) {
-                find_sources(letters, level - 1, j, weight);
+                add_sources(letters, level - 1, j, weight);
                 return;
             }
         }
         sources_.push_back({level, j, weight});
     };
     network_.map(level).for_each_in_row(row, [&](std::size_t j, double weight) {
-        if (weight != 0 && sources_.size() <= most_) add(j, factor * weight);
+        if (weight == 0 || sources_.size() > most_sources_ || steps_ > most_steps) return;
+        ++steps_;
+        add(j, factor * weight);
     });
 }
 
@@ -106,7 +118,7 @@ bool Cancellation::is_unfelt(const Pattern& left, const Pattern& right) {
 
 bool Cancellation::is_unchanged(const Pattern& left, const Pattern& right, std::size_t level,
                                 std::size_t row) {
-    most_ = Identities::most_terms;
+    most_sources_ = Identities::most_terms;
     std::vector<Source> before;
     if (!find_sum(left, level, row)) return false;
     std::swap(before, sources_);
@@ -119,9 +131,7 @@ bool Cancellation::is_unchanged(const Pattern& left, const Pattern& right, std::
 
 // The row's terms on one cell, without those that cancel; false if there are too many.
 bool Cancellation::find_sum(const Pattern& pattern, std::size_t level, std::size_t row) {
-    sources_.clear();
-    find_sources({pattern, pattern}, level, row, 1);
-    if (sources_.size() > most_) return false;
+    if (!find_sources({pattern, pattern}, level, row)) return false;
     std::sort(sources_.begin(), sources_.end());
     auto end = sources_.begin();
     for (const Source& s : sources_) {

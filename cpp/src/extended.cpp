@@ -71,9 +71,12 @@ void ExtendedLine::sum(std::size_t level) {
     a.resize(map.outputs());
     b.resize(map.outputs());
     std::copy_n(map.bias(), map.outputs(), a.high.data());
-    for (const auto& [sum, x] : {std::pair(&a, &in.a), std::pair(&b, &in.b)})
+    for (const auto& [sum, x] : {std::pair(&a, &in.a), std::pair(&b, &in.b)}) {
         map.add_extended(x->high.data(), x->low.data(), sum->high.data(), sum->low.data(),
                          scratch_);
+        // What passes is read as it is, and a low part must be small beside its high one.
+        normalise(sum->high.data(), sum->low.data(), map.outputs());
+    }
     // |W| eps + |row norms| (rounding of a row), see the filter's bound.
     const double rounding = up(compensated(map.terms()) * map.frobenius_norm());
     const auto propagate = [&](const Coefficient& from) {

@@ -173,6 +173,8 @@ class Builder:
     def graph(self, output: Tensor) -> Graph:
         """Of what the output needs."""
         last = self._own(output)
+        if last == 0 and output.shape != self._nodes[0].shape:
+            last = self._affine(output.shape, self._copy(output), np.zeros(output.index.size)).node
         needed = {0, last}
         for i in range(last, -1, -1):
             if i in needed:

@@ -46,7 +46,7 @@ public:
     // y [rows, outputs] = x [rows, inputs] W^T
     void multiply(std::size_t rows, const double* x, double* y, Buffer& scratch) const;
 
-    // For one row in double-double, y += W x with compensated sums.
+    // For one row in double-double, y += W x with compensated sums: see Dense.
     void add_extended(const double* x, const double* x_low, double* y, double* y_low,
                       Buffer& scratch) const;
     // x += W^T g for one row.

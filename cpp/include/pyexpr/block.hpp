@@ -37,7 +37,8 @@ public:
     // y [rows, stride y_stride] += x W^T.
     void multiply(std::size_t rows, const double* x, std::size_t x_stride, double* y,
                   std::size_t y_stride, Buffer& scratch) const;
-    // y += W x for one row, with (high, low) in double-double: compensated sums.
+    // y += W x for one row in double-double: compensated sums, which may leave a low part as large
+    // as its high one; those of x must be normalised.
     void add_extended(const double* x, const double* x_low, double* y, double* y_low,
                       Buffer& scratch) const;
     // x += W^T g for one row.
@@ -82,7 +83,8 @@ public:
     void for_each_in_column(std::size_t j, Visit&& visit) const;
     void multiply(std::size_t rows, const double* x, std::size_t x_stride, double* y,
                   std::size_t y_stride, Buffer& scratch) const;
-    // y += W x for one row, with (high, low) in double-double: compensated sums.
+    // y += W x for one row in double-double: compensated sums, which may leave a low part as large
+    // as its high one; those of x must be normalised.
     void add_extended(const double* x, const double* x_low, double* y, double* y_low,
                       Buffer& scratch) const;
     // x += W^T g for one row.
@@ -125,7 +127,8 @@ public:
     }
     void multiply(std::size_t rows, const double* x, std::size_t x_stride, double* y,
                   std::size_t y_stride, Buffer& scratch) const;
-    // y += W x for one row, with (high, low) in double-double: compensated sums.
+    // y += W x for one row in double-double: compensated sums, which may leave a low part as large
+    // as its high one; those of x must be normalised.
     void add_extended(const double* x, const double* x_low, double* y, double* y_low,
                       Buffer& scratch) const;
     // x += W^T g for one row.

@@ -57,8 +57,8 @@ private:
     bool is_unchanged(const Pattern& left, const Pattern& right, std::size_t level,
                       std::size_t row);
     bool find_sum(const Pattern& pattern, std::size_t level, std::size_t row);
-    void find_sources(const LetterRange& letters, std::size_t level, std::size_t row,
-                      double factor);
+    bool find_sources(const LetterRange& letters, std::size_t level, std::size_t row);
+    void add_sources(const LetterRange& letters, std::size_t level, std::size_t row, double factor);
     Identities& identities_at(const Vertex* vertex, const std::function<void()>& poll);
 
     const Network& network_;
@@ -66,7 +66,7 @@ private:
     // Along the line, at x0 and at x1; made when first needed.
     std::array<std::optional<Identities>, 3> identities_;
     std::vector<Source> sources_;
-    std::size_t most_ = 0;  // sources looked for
+    std::size_t most_sources_ = 0, steps_ = 0;
     std::vector<Identities::Term> terms_;
     std::vector<std::vector<std::size_t>> changed_;  // [depth + 1]: what maps read, ascending
 };
