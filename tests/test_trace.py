@@ -1,16 +1,20 @@
 """A trace's breakpoints, letters, bends, values and affine pieces are the oracle's."""
 
-from itertools import pairwise
+from collections.abc import Callable
+from fractions import Fraction
+from itertools import combinations, pairwise
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from judge import (
+    Array,
     check_close,
     check_trace,
     exact,
     exact_affine_map,
+    exact_values,
     largest_sums,
     network,
     point,
@@ -108,6 +112,60 @@ def test_a_tent_is_traced_by_hand() -> None:
     assert (trace.n_regions, trace.n_pieces) == (3, 3)
     assert (trace.x0.tolist(), trace.x1.tolist()) == ([-1.0], [1.0])
     assert isinstance(trace.network, pyexpr.Network)
+
+
+def sides(case: Case, above: Callable[[list[Fraction]], int]) -> list[tuple[Fraction, int, int]]:
+    """Where `above`, of the outputs, changes: t, before and after. It may change where two outputs
+    or an output and 1/4 meet, and nowhere else."""
+    layers = oracle_layers(case)
+    analysis = analyse(layers, case.x0, case.x1)
+    values = exact_values(list(evaluate(layers, exact(case.x0))), analysis)
+    nodes = [Fraction(0), *analysis.breakpoints, Fraction(1)]
+    found: list[tuple[Fraction, int]] = []
+    for (start, end), value, slope in zip(pairwise(nodes), values, analysis.slopes, strict=False):
+        lines = [*zip(value, slope, strict=True), (Fraction(1, 4), Fraction(0))]
+        meetings = {
+            start + (a - b) / (q - p) for (a, p), (b, q) in combinations(lines, 2) if p != q
+        }
+        cuts = [start, *sorted(t for t in meetings if start < t < end), end]
+        for a, b in pairwise(cuts):
+            middle = (a + b) / 2 - start
+            found.append((a, above([v + s * middle for v, s in zip(value, slope, strict=True)])))
+    return [(b, x, y) for (_, x), (b, y) in pairwise(found) if x != y]
+
+
+def check_near(found: Array, true: list[Fraction]) -> None:
+    assert len(found) == len(true)
+    for t, exactly in zip(found.tolist(), true, strict=True):
+        assert abs(Fraction(t) - exactly) <= Fraction(float(np.spacing(t)))
+
+
+@given(cases())
+def test_crossings_are_where_an_output_passes_a_level(case: Case) -> None:
+    trace = pyexpr.trace(network(case), case.x0, case.x1)
+    last = len(case.layers[-1][1]) - 1
+    true = sides(case, lambda f: int(f[last] > Fraction(1, 4)))
+    check_near(trace.crossings(0.25, -1), [t for t, _, _ in true])
+
+
+@given(cases())
+def test_decisions_change_where_the_largest_output_does(case: Case) -> None:
+    trace = pyexpr.trace(network(case), case.x0, case.x1)
+    true = sides(case, lambda f: f.index(max(f)))
+    changes = trace.decision_changes()
+    check_near(changes["t"], [t for t, _, _ in true])
+    assert changes[["before", "after"]].tolist() == [(x, y) for _, x, y in true]
+
+
+def test_crossings_of_what_is_not_there() -> None:
+    trace = pyexpr.trace(TENT, [-1.0], [1.0])
+    assert trace.crossings(0.5).tolist() == [0.625, 0.875]
+    assert trace.crossings(1.0).tolist() == []  # touched
+    assert trace.decision_changes().tolist() == []  # of one output
+    with pytest.raises(IndexError, match="output 1 is not among the 1"):
+        trace.crossings(output=1)
+    with pytest.raises(ValueError, match="level"):
+        trace.crossings(float("nan"))
 
 
 def test_transitions_have_the_documented_fields() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -13,9 +14,12 @@ import numpy as np
 import numpy.typing as npt
 
 from pyexpr import _core
-from pyexpr._arrays import FloatArray, end_points, read_only, shape_of
+from pyexpr._arrays import FloatArray, end_points, read_only, real_number, shape_of
+from pyexpr.activations import ReLU
 from pyexpr.certificate import Certificate, from_rows
+from pyexpr.graph import Activation, Affine, Graph, Maximum, Node
 from pyexpr.network import Network, NetworkLike, as_network
+from pyexpr.operations import Sparse
 
 Letters = npt.NDArray[np.int16]
 
@@ -151,6 +155,56 @@ class Trace:
         constant = _masked(self.network, letters, np.zeros((1, size)))
         out = self.network.output_shape
         return matrix.reshape(*out, *self.network.input_shape), constant.reshape(out)
+
+    def crossings(self, level: float = 0.0, output: int = 0) -> FloatArray:
+        """Where an output starts or stops to exceed a level: float64 [C], the floats nearest to it.
+
+        Proved as the breakpoints are, by tracing the network with one more neuron. A touch is none.
+
+        Parameters
+        ----------
+        level
+            A real number.
+        output
+            The output's number, counted from 0 in the flat order; as in a list, -1 is the last.
+
+        Raises
+        ------
+        IndexError
+            There is no such output.
+        TypeError, ValueError
+            `level` is no real number that float64 holds exactly.
+        """
+        graph = self.network.graph
+        last, size = len(graph.nodes) - 1, math.prod(graph.output_shape)
+        one = np.array([_index(output, size, "output")])
+        above = Affine(
+            (1,), ((last, Sparse.take(one, size)),), -np.array([real_number("level", level)])
+        )
+        return self._changes(above, Activation((1,), last + 1, ReLU()))["t"]
+
+    def decision_changes(self) -> npt.NDArray[np.void]:
+        """Where the largest output changes: structured [D], fields t, before, after.
+
+        t is the float64 nearest to the true place; before and after are the outputs' numbers in the
+        flat order. Of equal outputs the first counts as the largest. Proved as the breakpoints are,
+        by tracing the network with the maximum of its outputs behind it.
+        """
+        graph = self.network.graph
+        last, size = len(graph.nodes) - 1, math.prod(graph.output_shape)
+        return self._changes(Maximum((1,), last, np.arange(size)[None]))
+
+    def _changes(self, *nodes: Node) -> npt.NDArray[np.void]:
+        """The transitions of one neuron behind the network, made by these nodes."""
+        graph = self.network.graph
+        longer = trace(Network(Graph((*graph.nodes, *nodes))), self.x0, self.x1)
+        found = longer.transitions[longer.transitions["layer"] == len(graph.layers)]
+        changes = np.empty(len(found), [("t", "f8"), ("before", "i8"), ("after", "i8")])
+        changes["t"] = longer.t[found["breakpoint"]]
+        for name in ("before", "after"):
+            changes[name] = found[name]
+        changes.setflags(write=False)
+        return changes
 
     def __repr__(self) -> str:
         return (
