@@ -223,6 +223,31 @@ BAD_MODELS: dict[str, tuple[onnx.ModelProto, str]] = {
     "a tensor made twice": (model([relu(outputs=["z"]), relu(outputs=["z"])]), "a second time"),
     "an open dimension": (model([relu()], shape=[1, "n"]), "dimension 1.*open"),
     "a huge dimension": (model([relu()], shape=[2**31, 2**31]), "limit"),
+    "windows with huge padding": (
+        model(
+            [helper.make_node("MaxPool", ["x"], ["y"], kernel_shape=[2], pads=[1, 2**40])],
+            shape=[1, 1, 4],
+        ),
+        "limit",
+    ),
+    "a huge window": (
+        model(
+            [
+                helper.make_node(
+                    "AveragePool", ["x"], ["y"], kernel_shape=[2**40], pads=[2**40, 2**40]
+                )
+            ],
+            shape=[1, 1, 4],
+        ),
+        "limit",
+    ),
+    "windows in the padding": (
+        model(
+            [helper.make_node("MaxPool", ["x"], ["y"], kernel_shape=[1], pads=[1, 1])],
+            shape=[1, 1, 4],
+        ),
+        "lies in the padding",
+    ),
     "huge padding": (
         model([helper.make_node("Pad", ["x"], ["y"], pads=[0, 0, 0, 2**40])], opset=9),
         "limit",

@@ -275,6 +275,8 @@ def max_pool(builder: Builder, x: Tensor, frame: Frame) -> Tensor:
 
 
 def _windows_of(x: Tensor, frame: Frame) -> tuple[Indices, npt.NDArray[np.bool_]]:
+    images = x.shape[: len(x.shape) - len(frame.size)]
+    checked_shape((*images, *frame.counts(), *frame.extent))
     return frame.windows(np.arange(prod(x.shape)).reshape(x.shape))
 
 
@@ -303,8 +305,8 @@ def pad(
     """Before and after along every axis, by one of numpy's modes; negative widths crop."""
     checked_shape([n + sum(around) for n, around in zip(x.shape, widths, strict=True)])
     if mode in ("reflect", "edge", "wrap") and min(min(around) for around in widths) >= 0:
-        entries: Array = np.pad(x.index, widths, mode=mode)  # type: ignore[call-overload]
-        return x.view(entries)
+        named: Any = mode  # numpy's types know these words alone
+        return x.view(np.pad(x.index, widths, mode=named))
     if mode != "constant":
         raise Refused(f"its mode is {mode!r}")
     padded = x.pad(widths)
