@@ -20,7 +20,7 @@ public:
     virtual Need need() const = 0;
     // For Need::number: so many more cells.
     virtual void number(std::size_t) {}
-    // Otherwise, and where there is no activation: the next cells along the line, with all partitions that lead to them. The first
+    // Otherwise: the next cells along the line, with all partitions that lead to them. The first
     // vertex is the last one of the call before.
     virtual void cells(const Partitions&, const Slice&, Predicates&) {}
 };

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from functools import partial
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -44,6 +45,7 @@ from pyexpr.io._operators import (
 )
 from pyexpr.io._windows import Frame
 from pyexpr.network import Network
+from pyexpr.operations import Indices
 
 if TYPE_CHECKING:
     import onnx
@@ -371,24 +373,21 @@ def _max_pool(call: _Call, x: Value | None) -> Value:
     return max_pool(call.builder, source, _frame(call, source, call.get("kernel_shape")))
 
 
-def _global_max_pool(call: _Call, x: Value | None) -> Value:
-    return over(call.builder.maximum, tensor(x), range(2, len(tensor(x).shape)), keep=True)
+def _global_pool(reduce: Callable[[Builder, Tensor, Indices], Tensor]) -> Callable[..., Value]:
+    def apply(call: _Call, x: Value | None) -> Value:
+        source = tensor(x)
+        return over(partial(reduce, call.builder), source, range(2, len(source.shape)), keep=True)
+
+    return apply
 
 
-def _reduce_max(call: _Call, x: Value | None, axes: Value | None = None) -> Value:
-    source = tensor(x)
-    chosen, keep = _reduced(call, source, axes)
-    return over(call.builder.maximum, source, chosen, keep=keep)
+def _reduce(reduce: Callable[[Builder, Tensor, Indices], Tensor]) -> Callable[..., Value]:
+    def apply(call: _Call, x: Value | None, axes: Value | None = None) -> Value:
+        source = tensor(x)
+        chosen, keep = _reduced(call, source, axes)
+        return over(partial(reduce, call.builder), source, chosen, keep=keep)
 
-
-def _global_average_pool(call: _Call, x: Value | None) -> Value:
-    return over(call.builder.mean_of, tensor(x), range(2, len(tensor(x).shape)), keep=True)
-
-
-def _reduce_mean(call: _Call, x: Value | None, axes: Value | None = None) -> Value:
-    source = tensor(x)
-    chosen, keep = _reduced(call, source, axes)
-    return over(call.builder.mean_of, source, chosen, keep=keep)
+    return apply
 
 
 def _reduced(call: _Call, x: Tensor, axes: Value | None) -> tuple[Sequence[int], bool]:
@@ -569,8 +568,8 @@ _OPERATORS: dict[str, Callable[..., Value | list[Value]]] = {
     "Flatten": _flatten,
     "Gather": _gather,
     "Gemm": _gemm,
-    "GlobalAveragePool": _global_average_pool,
-    "GlobalMaxPool": _global_max_pool,
+    "GlobalAveragePool": _global_pool(Builder.mean_of),
+    "GlobalMaxPool": _global_pool(Builder.maximum),
     "HardSigmoid": _hard_sigmoid,
     "Identity": _identity,
     "LeakyRelu": _function(
@@ -584,8 +583,8 @@ _OPERATORS: dict[str, Callable[..., Value | list[Value]]] = {
     "Neg": _negate,
     "PRelu": _prelu,
     "Pad": _pad,
-    "ReduceMax": _reduce_max,
-    "ReduceMean": _reduce_mean,
+    "ReduceMax": _reduce(Builder.maximum),
+    "ReduceMean": _reduce(Builder.mean_of),
     "Relu": _function(lambda call: activations.ReLU()),
     "Reshape": _reshape,
     "Shape": _shape,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
+from functools import partial
 from math import prod
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -16,6 +17,7 @@ from pyexpr.io import _operators as op
 from pyexpr.io._operators import Array, Refused, Value
 from pyexpr.io._windows import Frame
 from pyexpr.network import Network
+from pyexpr.operations import Indices
 
 if TYPE_CHECKING:
     import torch
@@ -405,7 +407,7 @@ def _max_pool(axes: int) -> _Apply:
     return apply
 
 
-def _adaptive(axes: int, reduce: Callable[[Builder], Callable[..., Tensor]]) -> _Apply:
+def _adaptive(axes: int, reduce: Callable[[Builder, Tensor, Indices], Tensor]) -> _Apply:
     """Windows as even as they can be; of one size where the output's divides the input's."""
 
     def apply(builder: Builder, x: Value, out: Any) -> Value:
@@ -417,31 +419,23 @@ def _adaptive(axes: int, reduce: Callable[[Builder], Callable[..., Tensor]]) -> 
         extent = tuple(n // k for n, k in zip(size, wanted, strict=True))
         frame = _frame(source, axes, extent)
         windows, _ = frame.windows(np.arange(prod(source.shape)).reshape(source.shape))
-        return reduce(builder)(source, windows)
+        return reduce(builder, source, windows)
 
     return apply
 
 
-def _reduce(reduce: Callable[[Builder], Callable[..., Tensor]]) -> _Apply:
+def _reduce(reduce: Callable[[Builder, Tensor, Indices], Tensor]) -> _Apply:
     def apply(builder: Builder, x: Value, axes: Any = None, keep: bool = False, **_: Any) -> Value:
         source = op.tensor(x)
         chosen = range(len(source.shape)) if axes is None or axes == [] else axes
         chosen = [chosen] if isinstance(chosen, int) else chosen
-        return op.over(reduce(builder), source, chosen, keep=keep)
+        return op.over(partial(reduce, builder), source, chosen, keep=keep)
 
     return apply
 
 
-def _mean_of(builder: Builder) -> Callable[..., Tensor]:
-    return builder.mean_of
-
-
-def _maximum_of(builder: Builder) -> Callable[..., Tensor]:
-    return builder.maximum
-
-
-def _sum_of(builder: Builder) -> Callable[..., Tensor]:
-    return lambda x, windows: builder.mean(x, windows, np.ones(windows.shape[:-1]))
+def _sum_of(builder: Builder, x: Tensor, windows: Indices) -> Tensor:
+    return builder.mean(x, windows, np.ones(windows.shape[:-1]))
 
 
 # --- shapes ---
@@ -496,14 +490,14 @@ _OPERATIONS: dict[str, _Apply] = {
     "_native_batch_norm_legit_no_training": lambda *a: [_batch_norm(*a)],
     "_to_copy": _cast,
     "abs": _function(activations.Abs),
-    "adaptive_avg_pool1d": _adaptive(1, _mean_of),
-    "adaptive_avg_pool2d": _adaptive(2, _mean_of),
-    "adaptive_max_pool1d": lambda *a: [_adaptive(1, _maximum_of)(*a), None],
-    "adaptive_max_pool2d": lambda *a: [_adaptive(2, _maximum_of)(*a), None],
+    "adaptive_avg_pool1d": _adaptive(1, Builder.mean_of),
+    "adaptive_avg_pool2d": _adaptive(2, Builder.mean_of),
+    "adaptive_max_pool1d": lambda *a: [_adaptive(1, Builder.maximum)(*a), None],
+    "adaptive_max_pool2d": lambda *a: [_adaptive(2, Builder.maximum)(*a), None],
     "add": _add,
     "addmm": _add_product,
     "alpha_dropout": _dropout,
-    "amax": _reduce(_maximum_of),
+    "amax": _reduce(Builder.maximum),
     "avg_pool1d": _average_pool(1),
     "avg_pool2d": _average_pool(2),
     "batch_norm": _batch_norm,
@@ -528,7 +522,7 @@ _OPERATIONS: dict[str, _Apply] = {
     "max_pool2d": _max_pool(2),
     "max_pool2d_with_indices": lambda *a: [_max_pool(2)(*a), None],
     "maximum": lambda builder, *v: op.extremum(builder, [*map(_value, v)], largest=True),
-    "mean": _reduce(_mean_of),
+    "mean": _reduce(Builder.mean_of),
     "minimum": lambda builder, *v: op.extremum(builder, [*map(_value, v)], largest=False),
     "mm": _binary(op.matmul),
     "mul": _binary(op.multiply),
