@@ -21,6 +21,7 @@ from networks import Array, Benchmark, make
 
 import pyexpr
 from pyexpr import _core
+from pyexpr._curves import core_trajectory
 
 Problem = tuple[pyexpr.Network, Array, Array]
 
@@ -58,10 +59,11 @@ def run(name: str, repeats: int) -> None:
     certificate = pyexpr.count_regions(net, x0, x1, kind="activation").certificate
 
     def count(certify: bool) -> float:
-        return seconds(lambda: _core.count_activation_regions(net._core, x0, x1, certify))
+        return seconds(lambda: _core.count_activation_regions(net._core, line, certify=certify))
 
-    believed_count, _ = _core.count_activation_regions(net._core, x0, x1, False)
-    proved_count, _ = _core.count_activation_regions(net._core, x0, x1, True)
+    line = core_trajectory(pyexpr.Line(x0, x1))
+    believed_count, _ = _core.count_activation_regions(net._core, line, certify=False)
+    proved_count, _ = _core.count_activation_regions(net._core, line, certify=True)
     first = count(certify=True)
     repeats = 1 if first > 5 else max(repeats, min(300, int(0.5 / first)))
     times = [(count(certify=True), count(certify=False)) for _ in range(repeats)]

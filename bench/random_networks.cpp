@@ -1,7 +1,7 @@
-// Counts the activation regions of a random network on a random line; prints one JSON line.
+// Counts the activation regions of a random network on a random line or arc; prints one JSON line.
 // With --no-proof the float64 values are believed: what the proof costs is measured against that.
 //
-// usage: pyexpr_bench [--hard-tanh] [--no-proof] [--gain G] [--seed S] [--repeats R] INPUT HIDDEN... OUTPUT
+// usage: pyexpr_bench [--arc] [--hard-tanh] [--no-proof] [--gain G] [--seed S] [--repeats R] INPUT HIDDEN... OUTPUT
 #include <chrono>
 #include <cmath>
 #include <cstdio>
@@ -20,7 +20,7 @@ using pyexpr::Activation;
 using pyexpr::AffineMap;
 
 struct Arguments {
-    bool hard_tanh = false, certify = true;
+    bool hard_tanh = false, arc = false, certify = true;
     double gain = 2;  // weights ~ N(0, gain / fan-in), biases ~ N(0, 0.01)
     unsigned seed = 0;
     int repeats = 5;
@@ -29,7 +29,8 @@ struct Arguments {
 
 [[noreturn]] void usage() {
     std::fputs(
-        "usage: pyexpr_bench [--hard-tanh] [--no-proof] [--gain G] [--seed S] [--repeats R] "
+        "usage: pyexpr_bench [--arc] [--hard-tanh] [--no-proof] [--gain G] [--seed S] [--repeats "
+        "R] "
         "INPUT HIDDEN... OUTPUT\n",
         stderr);
     std::exit(2);
@@ -48,6 +49,8 @@ Arguments parse(int argc, char** argv) {
         const std::string name = argv[i];
         if (name == "--hard-tanh")
             out.hard_tanh = true;
+        else if (name == "--arc")
+            out.arc = true;
         else if (name == "--no-proof")
             out.certify = false;
         else if (name.rfind("--", 0) != 0)
@@ -99,20 +102,25 @@ pyexpr::Network random_network(std::mt19937_64& rng, const Arguments& arguments)
             random_map(rng, sizes[sizes.size() - 2], sizes.back(), arguments.gain)};
 }
 
+// cos(pi t / 2) x0 + sin(pi t / 2) x1
+pyexpr::Piece quarter(const std::vector<double>& x0, const std::vector<double>& x1) {
+    return pyexpr::RationalBezier{{x0, x1}, {1, 0, 1, 1, 0, 2}, {1, 1, 2}};
+}
+
 struct Run {
     std::int64_t regions = 0;
     double seconds = 0, flops = 0;
     pyexpr::Certificate certificate;
 };
 
-Run count(const pyexpr::Network& network, const pyexpr::Line& line, bool certify,
+Run count(const pyexpr::Network& network, const pyexpr::Trajectory& trajectory, bool certify,
           pyexpr::Workspace& workspace) {
     const auto start = std::chrono::steady_clock::now();
-    pyexpr::CountRegions sink(network);
-    pyexpr::Engine engine(network, line, sink, workspace, {.certify = certify});
-    engine.run();
+    pyexpr::CountRegions sink(network, trajectory);
+    const pyexpr::Certificate certificate = pyexpr::run(network, trajectory, sink, workspace,
+                                                        {.certify = certify});
     const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
-    return {sink.count, elapsed.count(), engine.gemm_flops(), engine.certificate()};
+    return {sink.count(), elapsed.count(), workspace.scratch.gemm_flops, certificate};
 }
 
 // [decisions; of them by proportional weights, the adjoint, double-double, integers; smallest gap]
@@ -144,11 +152,13 @@ int main(int argc, char** argv) {
     std::mt19937_64 rng(arguments.seed);
     const pyexpr::Network network = random_network(rng, arguments);
     const std::size_t inputs = arguments.sizes.front();
-    const pyexpr::Line line{normal(rng, inputs, 1), normal(rng, inputs, 1)};
+    const auto x0 = normal(rng, inputs, 1), x1 = normal(rng, inputs, 1);
+    const pyexpr::Trajectory trajectory{{arguments.arc ? quarter(x0, x1) : pyexpr::Line{x0, x1}},
+                                        false};
     pyexpr::Workspace workspace;
-    Run best = count(network, line, arguments.certify, workspace);
+    Run best = count(network, trajectory, arguments.certify, workspace);
     for (int repeat = 1; repeat < arguments.repeats; ++repeat)
-        if (const Run run = count(network, line, arguments.certify, workspace);
+        if (const Run run = count(network, trajectory, arguments.certify, workspace);
             run.seconds < best.seconds)
             best = run;
     print(arguments, best);

@@ -19,6 +19,7 @@ import torch.nn.functional as F
 from torch import nn
 
 import pyexpr
+from pyexpr.tracing.patterns import consecutive
 
 
 class Block(nn.Module):
@@ -136,7 +137,7 @@ def main() -> None:
     wrong, widest = 0, 0.0
     for first in range(0, len(points), 64):
         seen = letters(module, points[first : first + 64])
-        differs = (trace._patterns(first, len(seen)) != seen).sum(axis=1)
+        differs = (consecutive(trace, first, len(seen)) != seen).sum(axis=1)
         wrong += int(differs.sum())
         widths = np.diff(nodes)[first : first + 64]
         widest = max(widest, widths[differs > 0].max(initial=0.0))

@@ -6,7 +6,7 @@ pytest --hypothesis-profile fuzz
 import pytest
 from hypothesis import HealthCheck, settings
 
-pytest.register_assert_rewrite("judge")
+pytest.register_assert_rewrite("judge", "curve_judge")
 
 # Exact arithmetic takes what it takes: no deadline.
 # A change must not fail by an example that has nothing to do with it: those are what fuzz is for.

@@ -3,6 +3,7 @@
 
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
 
 #include <chrono>
 #include <memory>
@@ -11,6 +12,9 @@
 
 #include "pyexpr/engine.hpp"
 
+// A class of its own in Python, and not the one of its alternatives.
+PYBIND11_MAKE_OPAQUE(pyexpr::Piece)
+
 namespace pyexpr::python {
 
 namespace py = pybind11;
@@ -18,6 +22,7 @@ namespace py = pybind11;
 using Doubles = py::array_t<double, py::array::c_style>;
 
 void register_network(py::module_& module);
+void register_trajectory(py::module_& module);
 void register_counting(py::module_& module);
 void register_trace(py::module_& module);
 
@@ -26,28 +31,36 @@ struct Overflow {
     std::size_t layer;
 };
 
-// Lets signal handlers run now and then; throws if one of them raised.
+// Lets signal handlers run now and then, and tells how much is done; throws if one of them raised.
 class Signals {
 public:
+    // `progress`: None, or called with `done`, which is told from elsewhere.
+    explicit Signals(py::object progress = py::none(), const double* done = nullptr)
+        : progress_(progress.ptr()), done_(done) {}
     void operator()() {
         const auto now = std::chrono::steady_clock::now();
         if (now < next_) return;
         py::gil_scoped_acquire gil;
         if (PyErr_CheckSignals() != 0) throw py::error_already_set();
+        const py::handle callback(progress_);
+        if (done_ && !callback.is_none()) callback(*done_);
         next_ = std::chrono::steady_clock::now() + interval;
     }
 
 private:
     static constexpr std::chrono::milliseconds interval{50};
     std::chrono::steady_clock::time_point next_ = std::chrono::steady_clock::now() + interval;
+    // Not owned: copies are made and dropped without the GIL.
+    PyObject* progress_;
+    const double* done_;
 };
 
-// Runs the engine without the GIL; signals stop it within a fraction of a second.
-Certificate run(const Network& network, const Doubles& x0, const Doubles& x1, Sink& sink,
-                bool certify = true);
+// Of a piece's points.
+std::size_t dimension(const Piece& piece);
 
-// The line between two points [inputs] of Python's.
-Line line(const Network& network, const Doubles& x0, const Doubles& x1);
+// Runs the engine without the GIL; signals stop it within a fraction of a second.
+Certificate run(const Network& network, const Trajectory& trajectory, Sink& sink,
+                const py::object& progress, bool certify = true);
 
 // For each kind of decision: (asked, proportional, adjoint, extended, exact, gap).
 py::tuple as_tuple(const Certificate& certificate);

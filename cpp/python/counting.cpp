@@ -8,13 +8,6 @@ namespace {
 
 constexpr std::size_t most_bytes_kept = std::size_t{64} << 20;
 
-std::vector<double> point(const char* name, const Doubles& x, const Network& network) {
-    if (x.ndim() != 1 || static_cast<std::size_t>(x.size()) != network.inputs())
-        throw py::value_error(std::string(name) + ": expected shape (" +
-                              std::to_string(network.inputs()) + ",)");
-    return {x.data(), x.data() + x.size()};
-}
-
 // The first layer that needs this level, or the output's number.
 std::size_t layer_at(const Network& network, std::size_t level) {
     const auto last_level = [](const Layer& layer) {
@@ -30,35 +23,35 @@ std::size_t layer_at(const Network& network, std::size_t level) {
 
 // (count, certificate)
 template <class CountingSink>
-py::tuple count(CountingSink sink, const Network& network, const Doubles& x0, const Doubles& x1,
-                bool certify) {
-    const Certificate certificate = run(network, x0, x1, sink, certify);
-    return py::make_tuple(sink.count, as_tuple(certificate));
+py::tuple count(const Network& network, const Trajectory& trajectory, const py::object& progress,
+                bool certify = true) {
+    CountingSink sink(network, trajectory);
+    const Certificate certificate = run(network, trajectory, sink, progress, certify);
+    return py::make_tuple(sink.count(), as_tuple(certificate));
 }
 
 }  // namespace
 
-Line line(const Network& network, const Doubles& x0, const Doubles& x1) {
-    return {point("x0", x0, network), point("x1", x1, network)};
-}
-
-Certificate run(const Network& network, const Doubles& x0, const Doubles& x1, Sink& sink,
-                bool certify) {
-    const Line segment = line(network, x0, x1);
+Certificate run(const Network& network, const Trajectory& trajectory, Sink& sink,
+                const py::object& progress, bool certify) {
+    for (const Piece& piece : trajectory.pieces)
+        if (dimension(piece) != network.inputs())
+            throw py::value_error("trajectory: its points are not of the network's inputs");
+    double done = 0;
+    const Signals signals(progress, &done);
     const py::gil_scoped_release no_gil;
     // Kept for the next call: fresh memory costs as much as a small network's count.
     // Taken out meanwhile, since a signal handler may count, too.
     static thread_local Workspace kept;
     Workspace workspace = std::exchange(kept, {});
-    Engine engine(network, segment, sink, workspace, {.poll = Signals(), .certify = certify});
     try {
-        engine.run();
+        const Certificate certificate = run(network, trajectory, sink, workspace,
+                                            {.poll = signals, .done = &done, .certify = certify});
+        if (workspace.bytes() <= most_bytes_kept) kept = std::move(workspace);
+        return certificate;
     } catch (const NotFinite& error) {
         throw Overflow{layer_at(network, error.level)};
     }
-    const Certificate certificate = engine.certificate();
-    if (workspace.bytes() <= most_bytes_kept) kept = std::move(workspace);
-    return certificate;
 }
 
 py::tuple as_tuple(const Certificate& certificate) {
@@ -71,28 +64,30 @@ py::tuple as_tuple(const Certificate& certificate) {
 }
 
 void register_counting(py::module_& module) {
-    const auto network = py::arg("network");
-    const auto x0 = py::arg("x0"), x1 = py::arg("x1");
-    module.def(
-        "count_activation_regions",
-        [](const Network& net, const Doubles& a, const Doubles& b, bool certify) {
-            return count(CountRegions(net), net, a, b, certify);
-        },
-        network, x0, x1, py::arg("certify") = true);
+    const auto network = py::arg("network"), trajectory = py::arg("trajectory");
+    const auto progress = py::arg("progress") = py::none();
+    module.def("count_activation_regions", &count<CountRegions>, network, trajectory, progress,
+               py::arg("certify") = true);
     module.def(
         "count_linear_regions",
-        [](const Network& net, const Doubles& a, const Doubles& b) {
-            return count(CountPieces(net), net, a, b, true);
+        [](const Network& net, const Trajectory& curve, const py::object& callback) {
+            return count<CountPieces>(net, curve, callback);
         },
-        network, x0, x1);
+        network, trajectory, progress);
+    module.def(
+        "count_patterns",
+        [](const Network& net, const Trajectory& curve, const py::object& callback) {
+            return count<CountPatterns>(net, curve, callback);
+        },
+        network, trajectory, progress);
     module.def(
         "count_transitions",
-        [](const Network& net, const Doubles& a, const Doubles& b) {
-            CountTransitions sink(net);
-            const Certificate certificate = run(net, a, b, sink);
+        [](const Network& net, const Trajectory& curve, const py::object& callback) {
+            CountTransitions sink(net, curve);
+            const Certificate certificate = run(net, curve, sink, callback);
             return py::make_tuple(take(std::move(sink.counts)), as_tuple(certificate));
         },
-        network, x0, x1);
+        network, trajectory, progress);
 }
 
 }  // namespace pyexpr::python

@@ -12,7 +12,7 @@ void translate_overflow(std::exception_ptr raised) {
     } catch (const pyexpr::python::Overflow& error) {
         const std::string message =
             "net: pre-activations of layer " + std::to_string(error.layer) +
-            " overflow float64 between x0 and x1; rescale the weights or the end points";
+            " overflow float64 along the trajectory; rescale the weights or the points";
         PyErr_SetString(PyExc_OverflowError, message.c_str());
     }
 }
@@ -23,6 +23,7 @@ PYBIND11_MODULE(_core, module) {
     module.doc() = "The compiled core of pyexpr.";
     pybind11::register_exception_translator(translate_overflow);
     pyexpr::python::register_network(module);
+    pyexpr::python::register_trajectory(module);
     pyexpr::python::register_counting(module);
     pyexpr::python::register_trace(module);
 }

@@ -11,17 +11,20 @@ namespace {
 
 // Numpy arrays over what the sink gathered.
 struct TraceArrays {
-    py::array t, bends, first_pattern, transitions;
+    py::array t, piece, bends, first_pattern, transitions;
     py::tuple certificate;
 };
 
-TraceArrays trace(const Network& network, const Doubles& x0, const Doubles& x1) {
-    Trace sink(network);
-    const Certificate certificate = run(network, x0, x1, sink);
+TraceArrays trace(const Network& network, const Trajectory& trajectory,
+                  const py::object& progress) {
+    Trace sink(network, trajectory);
+    const Certificate certificate = run(network, trajectory, sink, progress);
     const auto breakpoints = static_cast<py::ssize_t>(sink.breakpoints.size());
     return {take(std::move(sink.breakpoints)),
+            take(std::move(sink.pieces)),
             take(std::move(sink.bends), {breakpoints}, py::dtype::of<bool>()),
-            take(std::move(sink.first_pattern)), take(std::move(sink.transitions)),
+            take(std::move(sink.first_pattern)),
+            take(std::move(sink.transitions)),
             as_tuple(certificate)};
 }
 
@@ -78,11 +81,12 @@ private:
     std::vector<std::vector<Word>> rows_;
 };
 
-// (numerator, denominator) of the t where the neuron goes from one letter to another, all letters
-// of earlier layers being as given.
-py::tuple exact_breakpoint(const Network& network, const Doubles& x0, const Doubles& x1,
-                           const Letters& letters, std::size_t layer, std::size_t neuron,
-                           std::size_t before, std::size_t after) {
+// The polynomial in a piece's parameter, a list of integers, that changes its sign where the neuron
+// goes from one letter to another, all letters of earlier layers being as given: coefficients of 1
+// and t on a line, and of the Bernstein polynomials on a curve.
+py::list exact_polynomial(const Network& network, const Piece& piece, const Letters& letters,
+                          std::size_t layer, std::size_t neuron, std::size_t before,
+                          std::size_t after) {
     if (letters.ndim() != 1 || static_cast<std::size_t>(letters.size()) != network.neurons())
         throw py::value_error("letters: expected shape (neurons,)");
     if (layer >= network.layers().size() || neuron >= width(network, network.layers()[layer]) ||
@@ -114,10 +118,11 @@ py::tuple exact_breakpoint(const Network& network, const Doubles& x0, const Doub
             throw py::index_error("before, after: no such letters");
     }
     Signals signals;
-    ExactLine exact(network, line(network, x0, x1), signals);
+    ExactNetwork exact(network, piece, signals);
     exact.set_pattern(rows.pattern(level));
-    const Affine<Integer> f = exact.margin(level, q, threshold);
-    return py::make_tuple(as_python(-f.a), as_python(f.b));
+    py::list out;
+    for (const Integer& c : exact.margin(level, q, threshold)) out.append(as_python(c));
+    return out;
 }
 
 }  // namespace
@@ -126,13 +131,14 @@ void register_trace(py::module_& module) {
     PYBIND11_NUMPY_DTYPE(Transition, breakpoint, layer, neuron, before, after);
     py::class_<TraceArrays>(module, "Trace", "Everything that happens along a line.")
         .def_readonly("t", &TraceArrays::t)
+        .def_readonly("piece", &TraceArrays::piece)
         .def_readonly("bends", &TraceArrays::bends)
         .def_readonly("first_pattern", &TraceArrays::first_pattern)
         .def_readonly("transitions", &TraceArrays::transitions)
         .def_readonly("certificate", &TraceArrays::certificate);
-    const auto network = py::arg("network"), x0 = py::arg("x0"), x1 = py::arg("x1");
-    module.def("trace", &trace, network, x0, x1);
-    module.def("exact_breakpoint", &exact_breakpoint, network, x0, x1, py::arg("letters"),
+    const auto network = py::arg("network");
+    module.def("trace", &trace, network, py::arg("trajectory"), py::arg("progress") = py::none());
+    module.def("exact_polynomial", &exact_polynomial, network, py::arg("piece"), py::arg("letters"),
                py::arg("layer"), py::arg("neuron"), py::arg("before"), py::arg("after"));
 }
 

@@ -16,10 +16,6 @@ double sum_of_blocks(const AffineMap& map, double norm) {
     return map.disjoint_inputs() ? 0 : up(gamma(map.blocks().size()) * norm + underflow);
 }
 
-double larger_end(const std::vector<double>& bound, std::size_t cell) {
-    return std::max(bound[cell], bound[cell + 1]);
-}
-
 // The only neuron that changes its letter between two cells, and the threshold it passes.
 struct Switch {
     std::size_t level, neuron, threshold;
@@ -51,27 +47,25 @@ double Adjoint::error(const Partitions& partitions, std::size_t level, std::size
     const Partition* after = &partitions[level];
     const double scale = network_.map(level).row_norms()[neuron];
     // Of the level's own sums and inputs; then, of what errors of its inputs pass on.
-    double bound = scale * (std::max(after->high_rho(cell), after->high_rho(cell + 1)) +
-                            larger_end(after->local, cell));
+    double bound = scale * (after->largest_rho(cell) + after->largest(after->local, cell));
     for (std::size_t l = level; l-- > 0;) {
         find_active(l, pattern_[l]);
         if (l + 1 == level)
             to_outputs(l, neuron);
         else
             to_outputs_through(network_.map(l + 1));
-        const double rest = here_.norm * larger_end(after->eps, cell);
+        const double rest = here_.norm * after->largest(after->eps, cell);
         if (const double closed = up(bound + rest + underflow); closed <= enough) return closed;
         to_pre_activations(l, pattern_[l]);
         cell = after->parent[cell];
         const Partition& p = partitions[l];
         const AffineMap& map = network_.map(l);
-        const double rho = after->extended() ? larger_end(p.rho, cell)
-                                             : std::max(p.high_rho(cell), p.high_rho(cell + 1));
+        const double rho = after->extended() ? p.largest(p.rho, cell) : p.largest_rho(cell);
         double weighted = 0;
         for (const std::uint32_t j : active_)
             weighted += std::abs(here_.value[j]) * map.row_norms()[j];
         bound += (weighted + here_.error * map.frobenius_norm()) * rho;
-        if (l > 0) bound += here_.norm * map.spectral_norm() * larger_end(p.local, cell);
+        if (l > 0) bound += here_.norm * map.spectral_norm() * p.largest(p.local, cell);
         after = &p;
     }
     return up(bound + underflow);

@@ -9,6 +9,18 @@ Ball operator-(const Ball& x) { return Ball(0.0) - x; }
 
 }  // namespace
 
+template <>
+Affine<Ball> vanishing_at(double root) {
+    return {Ball(-root), Ball(1.0)};
+}
+
+template <>
+Affine<Integer> vanishing_at(double root) {
+    const Float x(root);
+    if (x.exponent >= 0) return {-(Integer(x.mantissa) << x.exponent), 1};
+    return {-x.mantissa, Integer(1) << -x.exponent};
+}
+
 // A quotient in double-double, and how far it is off by its residual; certain where the whole ball
 // rounds to one float.
 std::optional<double> nearest_root(const Affine<Ball>& f) {

@@ -28,14 +28,37 @@ void sort_unique(std::vector<std::size_t>& values) {
 
 }  // namespace
 
+Sources::Sources(const Piece& piece) {
+    if (const auto* line = std::get_if<Line>(&piece)) {
+        points = {&line->x0, &line->x1};
+        ends = {&line->x0, &line->x1};
+        return;
+    }
+    const auto& curve = std::get<RationalBezier>(piece);
+    for (const auto& point : curve.points) points.push_back(&point);
+    const auto only_point = [&](std::size_t row) -> const std::vector<double>* {
+        const std::vector<double>* found = nullptr;
+        for (std::size_t j = 0; j < curve.points.size(); ++j) {
+            if (curve.mix(row, j) == 0) continue;
+            if (found) return nullptr;
+            found = &curve.points[j];
+        }
+        return found;
+    };
+    ends = {curve.start == 0 ? only_point(0) : nullptr,
+            curve.end == 1 ? only_point(curve.degree()) : nullptr};
+}
+
 bool Cancellation::is_bias(const LetterRange& letters, const Vertex* vertex, std::size_t level,
                            std::size_t neuron, const std::function<void()>& poll) {
     // What meets in a row of many weights hardly cancels.
     most_sources_ = network_.map(level).is_sparse(neuron) ? Identities::most_terms : 0;
     if (!find_sources(letters, level, neuron)) return false;
+    Identities* identities = identities_at(vertex, poll);
+    if (!identities) return sources_.empty();
     terms_.clear();
     for (const Source& s : sources_)
-        terms_.push_back({identities_at(vertex, poll).number(s.level, s.entry), s.weight});
+        terms_.push_back({identities->number(s.level, s.entry), s.weight});
     return Identities::cancel(terms_);
 }
 
@@ -78,14 +101,18 @@ void Cancellation::add_sources(const LetterRange& letters, std::size_t level, st
     });
 }
 
-// More is equal at an end of the line than along it.
-Identities& Cancellation::identities_at(const Vertex* vertex, const std::function<void()>& poll) {
+// More is equal at an end of the curve than along it.
+Identities* Cancellation::identities_at(const Vertex* vertex, const std::function<void()>& poll) {
     const bool given = vertex && vertex->level == Vertex::given;
     const std::size_t which = !given ? 0 : vertex->t == 0 ? 1 : 2;
+    if (which > 0 && !sources_of_curve_.ends[which - 1]) return nullptr;
     if (!identities_[which])
-        identities_[which].emplace(network_, which == 2 ? line_.x1 : line_.x0,
-                                   which == 1 ? line_.x0 : line_.x1, poll);
-    return *identities_[which];
+        identities_[which].emplace(network_,
+                                   which == 0
+                                       ? sources_of_curve_.points
+                                       : Identities::Points{sources_of_curve_.ends[which - 1]},
+                                   poll);
+    return &*identities_[which];
 }
 
 bool Cancellation::is_unfelt(const Pattern& left, const Pattern& right) {

@@ -3,12 +3,13 @@
 #include <algorithm>
 #include <cmath>
 
+#include "pyexpr/clusters.hpp"
 #include "pyexpr/rounding.hpp"
 
 namespace pyexpr {
 
 void Events::find(const Network& network, const Partitions& partitions, const Slice& slice,
-                  Predicates& predicates) {
+                  LinePredicates& predicates) {
     const Level& level = network.level(slice.level);
     const Activation& phi = level.activation;
     const Partition& p = partitions[slice.level];
@@ -94,42 +95,26 @@ void Events::locate(const Level& level, const Partition& p, std::size_t cell, st
 }
 
 void Events::order_cell(const Partitions& partitions, const Slice& slice, std::size_t cell,
-                        std::size_t first, double lipschitz, Predicates& predicates) {
-    if (events.size() == first) return;
-    const auto at = [this](std::size_t i) { return events.begin() + static_cast<long>(i); };
-    std::sort(at(first), events.end(), [](const Event& a, const Event& b) { return a.t < b.t; });
-    // Whatever the bounds cannot separate is one cluster; a cluster ends where all that follow,
-    // also those with a wide bound, lie surely behind it.
-    earliest_.resize(events.size());
-    for (std::size_t i = events.size(); i-- > first;) {
-        earliest_[i] = events[i].earliest();
-        if (i + 1 < events.size()) earliest_[i] = std::min(earliest_[i], earliest_[i + 1]);
-    }
-    std::size_t begin = first;
-    double reach = events[first].latest(), last = events[first].t;
-    for (std::size_t i = first + 1; i <= events.size(); ++i) {
-        const bool ends = i == events.size() ||
-                          predicates.surely_before(reach, earliest_[i], events[i].t - last);
-        if (ends) {
-            if (i - begin > 1)
-                std::sort(at(begin), at(i), [&](const Event& a, const Event& b) {
-                    const int order = predicates.order(partitions, slice.level, cell, a, b);
-                    if (order != 0) return order < 0;
-                    return std::pair(a.neuron, a.threshold) < std::pair(b.neuron, b.threshold);
-                });
-            add_points(begin, i, partitions, slice, cell, lipschitz, predicates);
-            begin = i;
-        }
-        if (i == events.size()) break;
-        reach = std::max(reach, events[i].latest());
-        last = events[i].t;
-    }
+                        std::size_t first, double lipschitz, LinePredicates& predicates) {
+    for_each_cluster(
+        events, first, earliest_, [](const Event& e) { return e.t; },
+        [&](const Event& a, const Event& b) {
+            const int order = predicates.order(partitions, slice.level, cell, a, b);
+            if (order != 0) return order < 0;
+            return std::pair(a.neuron, a.threshold) < std::pair(b.neuron, b.threshold);
+        },
+        [&](double latest, double earliest, double gap) {
+            return predicates.surely_before(latest, earliest, gap);
+        },
+        [&](std::size_t begin, std::size_t end) {
+            add_points(begin, end, partitions, slice, cell, lipschitz, predicates);
+        });
 }
 
 // One cluster, sorted: equal events become one point.
 void Events::add_points(std::size_t begin, std::size_t end, const Partitions& partitions,
                         const Slice& slice, std::size_t cell, double lipschitz,
-                        Predicates& predicates) {
+                        LinePredicates& predicates) {
     const std::size_t first_point_of_cluster = points.size();
     for (std::size_t i = begin; i < end; ++i) {
         const Event& e = events[i];

@@ -21,11 +21,9 @@ std::uint64_t hash(const std::vector<std::uint64_t>& key) {
 
 }  // namespace
 
-Identities::Identities(const Network& network, const std::vector<double>& x0,
-                       const std::vector<double>& x1, std::function<void()> poll)
+Identities::Identities(const Network& network, Points points, std::function<void()> poll)
     : network_(network),
-      x0_(x0),
-      x1_(x1),
+      points_(std::move(points)),
       poll_(std::move(poll)),
       numbers_(network.depth() + 1),
       first_(2) {
@@ -83,7 +81,9 @@ Identities::Number Identities::find(std::size_t level, std::size_t entry) {
 
 // By its terms: all that it is a sum of cancels, and its activation leaves zero as it is.
 bool Identities::is_zero(std::size_t level, std::size_t entry) const {
-    if (level == 0) return x0_[entry] == 0 && x1_[entry] == 0;
+    if (level == 0)
+        return std::all_of(points_.begin(), points_.end(),
+                           [&](const auto* point) { return (*point)[entry] == 0; });
     const Level& made_by = network_.level(level - 1);
     const Activation& phi = made_by.activation;
     if (made_by.map().bias()[entry] != 0) return false;
@@ -105,7 +105,8 @@ bool Identities::is_zero(std::size_t level, std::size_t entry) const {
 void Identities::write_key(std::size_t level, std::size_t entry, Key& key) const {
     key.clear();
     if (level == 0) {
-        key = {~std::uint64_t{0}, bits(x0_[entry]), bits(x1_[entry])};
+        key.push_back(~std::uint64_t{0});
+        for (const auto* point : points_) key.push_back(bits((*point)[entry]));
         return;
     }
     const Level& made_by = network_.level(level - 1);

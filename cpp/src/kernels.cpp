@@ -40,6 +40,31 @@ void filter_block(const double* z, const double* other, const double* scale, std
     out.decided = out.decided && undecided[block] == 0;
 }
 
+// The neurons from `begin` on.
+void filter_cell_rest(const CellRows& cell, const double* scale, std::size_t begin, std::size_t n,
+                      std::span<const double> thresholds, const CellMargin& margin,
+                      FilteredCell& out) {
+    double finite = 0;
+    for (std::size_t k = 0; k < thresholds.size(); ++k) {
+        const double theta = thresholds[k], constant = std::abs(theta) * margin.of_w + underflow;
+        for (std::size_t q = begin; q < n; ++q) {
+            double least = std::numeric_limits<double>::infinity(), most = -least;
+            for (std::size_t i = 0; i <= cell.degree; ++i) {
+                const double c = cell.rows[i * cell.width + q] - theta * cell.weights[i];
+                least = std::min(least, c);
+                most = std::max(most, c);
+                finite += c * 0;
+            }
+            const double bound = scale[q] * margin.absolute + constant;
+            if (least > bound) set_bit(out.positive + k * words_for(n), q);
+            if (most < -bound) set_bit(out.negative + k * words_for(n), q);
+            const double size = std::max(least, -most);
+            if (size > bound && size < out.gap * scale[q]) out.gap = size / scale[q];
+        }
+    }
+    out.finite = out.finite && finite == 0;
+}
+
 #ifdef PYEXPR_AVX2
 // The first `lanes` (at most 4) of p, then zeros.
 __attribute__((target("avx2"), always_inline)) inline __m256d load(const double* p,
@@ -96,6 +121,60 @@ __attribute__((target("avx2,fma"))) bool filter_vectors(const double* z, const d
     // What is no number is undecided.
     if (!out.decided) out.finite = std::all_of(z, z + n, [](double x) { return std::isfinite(x); });
     return _mm256_movemask_pd(closer) != 0;
+}
+
+// All groups of four neurons, K thresholds at once.
+template <std::size_t K>
+__attribute__((target("avx2,fma"))) void filter_cell_vectors(const CellRows& cell,
+                                                             const double* scale, std::size_t n,
+                                                             const double* thresholds,
+                                                             const CellMargin& margin,
+                                                             FilteredCell& out) {
+    const __m256d absolute = _mm256_set1_pd(margin.absolute), gap = _mm256_set1_pd(out.gap);
+    const __m256d infinity = _mm256_set1_pd(std::numeric_limits<double>::infinity());
+    const __m256d zero = _mm256_setzero_pd();
+    __m256d finite = zero, threshold[K], constant[K];
+    for (std::size_t k = 0; k < K; ++k) {
+        threshold[k] = _mm256_set1_pd(thresholds[k]);
+        constant[k] = _mm256_set1_pd(std::abs(thresholds[k]) * margin.of_w + underflow);
+    }
+    for (std::size_t q = 0; q + 4 <= n; q += 4) {
+        __m256d least[K], most[K];
+        for (std::size_t k = 0; k < K; ++k) {
+            least[k] = infinity;
+            most[k] = _mm256_sub_pd(zero, infinity);
+        }
+        for (std::size_t i = 0; i <= cell.degree; ++i) {
+            const __m256d row = _mm256_loadu_pd(cell.rows + i * cell.width + q);
+            const __m256d w = _mm256_set1_pd(cell.weights[i]);
+            finite = _mm256_fmadd_pd(row, zero, finite);
+            for (std::size_t k = 0; k < K; ++k) {
+                const __m256d c = _mm256_sub_pd(row, _mm256_mul_pd(threshold[k], w));
+                least[k] = _mm256_min_pd(least[k], c);
+                most[k] = _mm256_max_pd(most[k], c);
+            }
+        }
+        const __m256d unit = _mm256_loadu_pd(scale + q), near = _mm256_mul_pd(unit, gap);
+        for (std::size_t k = 0; k < K; ++k) {
+            const __m256d bound = _mm256_fmadd_pd(unit, absolute, constant[k]);
+            const __m256d below = _mm256_sub_pd(zero, most[k]);
+            const __m256d size = _mm256_max_pd(least[k], below);
+            const int above = _mm256_movemask_pd(_mm256_cmp_pd(least[k], bound, _CMP_GT_OQ));
+            const int under = _mm256_movemask_pd(_mm256_cmp_pd(below, bound, _CMP_GT_OQ));
+            const std::size_t word = k * words_for(n) + q / 64;
+            out.positive[word] |= static_cast<Word>(above) << (q % 64);
+            out.negative[word] |= static_cast<Word>(under) << (q % 64);
+            const __m256d closer = _mm256_cmp_pd(size, near, _CMP_LT_OQ);
+            const int closest = _mm256_movemask_pd(closer) & (above | under);
+            if (closest == 0) continue;
+            double sizes[4];
+            _mm256_storeu_pd(sizes, size);
+            for (std::size_t i = 0; i < 4; ++i)
+                if ((closest >> i & 1) != 0) out.gap = std::min(out.gap, sizes[i] / scale[q + i]);
+        }
+    }
+    const int zeros = _mm256_movemask_pd(_mm256_cmp_pd(finite, zero, _CMP_EQ_OQ));
+    out.finite = out.finite && zeros == 15;
 }
 
 __attribute__((target("avx2"))) void sign_vectors(const double* z, std::size_t n, double threshold,
@@ -221,6 +300,29 @@ void filter_row(const double* z, const double* other, const double* scale, std::
                 filter_block(z, other, scale, b, n, thresholds[k], margin, out.positive + k * words,
                              out.undecided + k * words, out);
     }
+}
+
+void filter_cell(const CellRows& cell, const double* scale, std::size_t n,
+                 std::span<const double> thresholds, const CellMargin& margin, FilteredCell& out) {
+    const std::size_t words = words_for(n), count = thresholds.size();
+    std::fill_n(out.positive, count * words, Word{0});
+    std::fill_n(out.negative, count * words, Word{0});
+    std::size_t done = 0;
+#ifdef PYEXPR_AVX2
+    if (have_avx2()) {
+        done = n / 4 * 4;
+        if (count == 2) {
+            filter_cell_vectors<2>(cell, scale, n, thresholds.data(), margin, out);
+        } else {
+            FilteredCell at = out;
+            for (std::size_t k = 0; k < count; ++k, at.positive += words, at.negative += words)
+                filter_cell_vectors<1>(cell, scale, n, &thresholds[k], margin, at);
+            out.gap = at.gap;
+            out.finite = at.finite;
+        }
+    }
+#endif
+    filter_cell_rest(cell, scale, done, n, thresholds, margin, out);
 }
 
 void sign_row(const double* z, std::size_t n, std::span<const double> thresholds,

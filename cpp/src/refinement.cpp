@@ -38,6 +38,45 @@ Pair as<Pair>(const Pair& x) {
 
 }  // namespace
 
+void find_active(const Level& level, const Word* sometimes, const Word* always,
+                 std::vector<std::uint32_t>& out) {
+    const Activation& phi = level.activation;
+    const std::size_t words = phi.words();
+    out.clear();
+    for (std::size_t w = 0; w < words; ++w) {
+        Word active = 0;
+        for (std::size_t piece = 0; piece < phi.pieces(); ++piece) {
+            const Word reached = piece == 0 ? ~Word{0} : sometimes[(piece - 1) * words + w];
+            const Word left = piece + 1 == phi.pieces() ? ~Word{0} : ~always[piece * words + w];
+            active |= reached & left & ~phi.flat(piece)[w];
+        }
+        active &= first_bits(phi.width() - w * 64);
+        for_each_bit(active, w * 64,
+                     [&](std::size_t q) { out.push_back(static_cast<std::uint32_t>(q)); });
+    }
+    for (std::size_t q = phi.width(); q < level.entries(); ++q)
+        out.push_back(static_cast<std::uint32_t>(q));
+}
+
+void multiply_active(const AffineMap& map, const std::vector<std::uint32_t>& active,
+                     std::size_t rows, Scratch& scratch, double* y) {
+    const Dense* dense = map.dense();
+    if (!dense) {
+        map.multiply(rows, scratch.hidden.data(), y, scratch.weights);
+        return;
+    }
+    const std::size_t k = active.size(), n = map.outputs();
+    const double* columns = dense->columns();
+    if (k < map.inputs()) {
+        scratch.weights.resize(k * n);
+        for (std::size_t i = 0; i < k; ++i)
+            std::copy_n(dense->column(active[i]), n, &scratch.weights[i * n]);
+        columns = scratch.weights.data();
+    }
+    gemm(rows, n, k, scratch.hidden.data(), columns, y);
+    scratch.gemm_flops += 2.0 * static_cast<double>(rows) * static_cast<double>(n * k);
+}
+
 void Refinement::prepare(const Network& network, const Partition& from, const Slice& slice,
                          const Events& events, const std::vector<std::uint32_t>& live,
                          const Wanted& wanted, Scratch& scratch) {
@@ -70,20 +109,7 @@ void Refinement::find_active() {
         sometimes_[i % row] |= left | right;
         always_[i % row] &= left & right;
     }
-    active_.clear();
-    for (std::size_t w = 0; w < words; ++w) {
-        Word active = 0;
-        for (std::size_t piece = 0; piece < phi.pieces(); ++piece) {
-            const Word reached = piece == 0 ? ~Word{0} : sometimes_[(piece - 1) * words + w];
-            const Word left = piece + 1 == phi.pieces() ? ~Word{0} : ~always_[piece * words + w];
-            active |= reached & left & ~phi.flat(piece)[w];
-        }
-        active &= first_bits(phi.width() - w * 64);
-        for_each_bit(active, w * 64,
-                     [&](std::size_t q) { active_.push_back(static_cast<std::uint32_t>(q)); });
-    }
-    for (std::size_t q = phi.width(); q < level_->entries(); ++q)
-        active_.push_back(static_cast<std::uint32_t>(q));
+    pyexpr::find_active(*level_, sometimes_.data(), always_.data(), active_);
 }
 
 void Refinement::fold_constants() {
@@ -151,24 +177,8 @@ void Refinement::multiply(Scratch& scratch) {
         rho_[v] = up(loss * size + 4 * unit_roundoff * norm_[v]);
     }
     rows_.resize(vertices * n);
-    if (dense)
-        multiply_dense(*dense, scratch);
-    else
-        next_->multiply(vertices, scratch.hidden.data(), rows_.data(), scratch.weights);
+    multiply_active(*next_, active_, vertices, scratch, rows_.data());
     for (std::size_t v = 0; v < vertices; ++v) add(constant_.data(), &rows_[v * n], n);
-}
-
-void Refinement::multiply_dense(const Dense& dense, Scratch& scratch) {
-    const std::size_t vertices = slice_.cells() + 1, k = active_.size(), n = next_->outputs();
-    const double* columns = dense.columns();
-    if (k < next_->inputs()) {
-        scratch.weights.resize(k * n);
-        for (std::size_t i = 0; i < k; ++i)
-            std::copy_n(dense.column(active_[i]), n, &scratch.weights[i * n]);
-        columns = scratch.weights.data();
-    }
-    gemm(vertices, n, k, scratch.hidden.data(), columns, rows_.data());
-    scratch.gemm_flops += 2.0 * static_cast<double>(vertices) * static_cast<double>(n * k);
 }
 
 // The same with everything in double-double.

@@ -1,47 +1,106 @@
 #include "pyexpr/sinks.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace pyexpr {
-void BoundarySink::keep(const Pattern& pattern) {
-    kept_.resize(pattern.size());
+
+void BoundarySink::Kept::keep(const Network& network, const Pattern& pattern) {
+    levels_.resize(pattern.size());
     for (std::size_t l = 0; l < pattern.size(); ++l) {
-        const Activation& phi = network_.level(l).activation;
-        kept_[l].assign(pattern[l], pattern[l] + phi.thresholds() * phi.words());
+        const Activation& phi = network.level(l).activation;
+        levels_[l].assign(pattern[l], pattern[l] + phi.thresholds() * phi.words());
     }
+}
+
+void BoundarySink::Kept::view(Pattern& out) const {
+    out.resize(levels_.size());
+    for (std::size_t l = 0; l < levels_.size(); ++l) out[l] = levels_[l].data();
 }
 
 void BoundarySink::cells(const Partitions& partitions, const Slice& slice, Predicates& predicates) {
     const Partition& p = partitions[slice.level];
-    const bool first_call = p.vertices[slice.first].t == 0 &&
-                            p.vertices[slice.first].level == Vertex::given;
-    begin(partitions, slice);
-    left_.resize(slice.level);
-    for (std::size_t l = 0; l < slice.level && !first_call; ++l) left_[l] = kept_[l].data();
+    if (begun_) last_.view(left_);
     for (std::size_t c = slice.first; c < slice.last; ++c) {
         gather_pattern(partitions, slice.level, c, right_);
         cell(p, c);
-        if ((c > slice.first || !first_call) && is_breakpoint())
-            boundary({p.vertices[c], left_, right_}, predicates);
+        if (!begun_) {
+            first_.keep(network_, right_);
+            begin(right_);
+            begun_ = true;
+        } else if (is_breakpoint(p.vertices[c])) {
+            boundary({piece_, p.vertices[c], left_, right_}, predicates);
+        }
         std::swap(left_, right_);
     }
-    keep(left_);
+    last_.keep(network_, left_);
 }
 
-// At every vertex a neuron of some level crosses, but in a pool no letter may change.
-bool BoundarySink::is_breakpoint() {
-    if (!pools_) return true;
+Certificate BoundarySink::finish() {
+    if (!trajectory_.closed) return {};
+    last_.view(left_);
+    first_.view(right_);
+    Vertex seam;
+    if (const auto* curve = std::get_if<RationalBezier>(&trajectory_.pieces[0]))
+        seam.t = curve->start;
+    piece_ = trajectory_.pieces.size();
+    const auto predicates = make_predicates(network_, trajectory_.pieces[0]);
+    if (is_breakpoint(seam)) boundary({piece_, seam, left_, right_}, *predicates);
+    return predicates->certificate();
+}
+
+// At every vertex a neuron of some level crosses, but in a pool no letter may change, and where two
+// pieces join nothing has to.
+bool BoundarySink::is_breakpoint(const Vertex& vertex) {
+    if (!pools_ && vertex.level != Vertex::given) return true;
     find_changes(network_, left_, right_, changes_);
     return !changes_.empty();
 }
 
-CountRegions::CountRegions(const Network& network)
-    : BoundarySink(network), counts_cells_(!pools() && network.depth() > 0) {
-    count = counts_cells_ ? 0 : 1;
+bool BoundarySink::joint_changes(const Boundary& boundary, Predicates& predicates) const {
+    const std::size_t pieces = trajectory_.pieces.size();
+    const Piece& before = trajectory_.pieces[(boundary.piece + pieces - 1) % pieces];
+    return predicates.joint_changes(before, boundary.left, boundary.right);
 }
 
-CountTransitions::CountTransitions(const Network& network)
-    : BoundarySink(network), counts(network.neurons(), 0) {
+CountRegions::CountRegions(const Network& network, const Trajectory& trajectory)
+    : BoundarySink(network, trajectory),
+      counts_cells_(is_simple() && !pools() && network.depth() > 0),
+      closed_(trajectory.closed),
+      breakpoints_(counts_cells_ ? -1 : 0) {}
+
+namespace {
+
+// How many parts breakpoints make of a trajectory.
+std::int64_t parts(std::int64_t breakpoints, bool closed) {
+    return closed ? std::max<std::int64_t>(breakpoints, 1) : breakpoints + 1;
+}
+
+}  // namespace
+
+std::int64_t CountRegions::count() const { return parts(breakpoints_, closed_); }
+
+void CountPatterns::insert(const Pattern& pattern) {
+    std::string key;
+    const auto append = [&](const auto* values, std::size_t n) {
+        key.append(reinterpret_cast<const char*>(values), n * sizeof(*values));
+    };
+    for (const Layer& layer : network().layers()) {
+        if (const auto* neurons = std::get_if<Elementwise>(&layer)) {
+            const Activation& phi = network().level(neurons->level).activation;
+            append(pattern[neurons->level], phi.thresholds() * phi.words());
+            continue;
+        }
+        for (std::size_t q = 0; q < width(network(), layer); ++q) {
+            const auto winner = static_cast<std::uint32_t>(letter(network(), layer, pattern, q));
+            append(&winner, 1);
+        }
+    }
+    patterns_.insert(std::move(key));
+}
+
+CountTransitions::CountTransitions(const Network& network, const Trajectory& trajectory)
+    : BoundarySink(network, trajectory), counts(network.neurons(), 0) {
     std::size_t offset = 0;
     for (const Layer& layer : network.layers()) {
         offsets_.push_back(offset);
@@ -55,20 +114,27 @@ void CountTransitions::boundary(const Boundary& boundary, Predicates&) {
 }
 
 void CountPieces::cell(const Partition& cells, std::size_t cell) {
-    std::swap(before_, here_);
-    if (!here_.measure(network().readout(), cells, cell)) throw NotFinite{network().depth()};
+    std::swap(before_, after_);
+    const AffineMap& readout = network().readout();
+    if (!here_.measure(readout, cells, cell, End::left)) throw NotFinite{network().depth()};
+    if (cells.degree == 1)
+        after_ = here_;
+    else if (!after_.measure(readout, cells, cell, End::right))
+        throw NotFinite{network().depth()};
 }
 
 void CountPieces::boundary(const Boundary& boundary, Predicates& predicates) {
-    const bool bends = predicates.slope_changes(before_, here_, boundary.left, boundary.right);
-    count += bends;
+    const bool joint = boundary.vertex.level == Vertex::given;
+    const bool bends = joint ? joint_changes(boundary, predicates)
+                             : predicates.slope_changes(before_, here_, boundary.left,
+                                                        boundary.right);
+    bends_ += bends;
     merged_or_not(boundary, bends, predicates);
 }
 
-void Trace::begin(const Partitions& partitions, const Slice& slice) {
-    if (!first_pattern.empty()) return;
-    Pattern pattern;
-    gather_pattern(partitions, slice.level, slice.first, pattern);
+std::int64_t CountPieces::count() const { return parts(bends_, closed_); }
+
+void Trace::begin(const Pattern& pattern) {
     for (const Layer& layer : network().layers())
         for (std::size_t q = 0; q < width(network(), layer); ++q)
             first_pattern.push_back(
@@ -78,6 +144,7 @@ void Trace::begin(const Partitions& partitions, const Slice& slice) {
 void Trace::merged_or_not(const Boundary& boundary, bool bend, Predicates& predicates) {
     const auto index = static_cast<std::int64_t>(breakpoints.size());
     breakpoints.push_back(predicates.position(boundary.left, boundary.vertex));
+    pieces.push_back(static_cast<std::int64_t>(boundary.piece));
     bends.push_back(bend);
     find_changes(network(), boundary.left, boundary.right, changes_);
     for (const Change& change : changes_)

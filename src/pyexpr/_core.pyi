@@ -1,4 +1,4 @@
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,9 +36,21 @@ class Network:
         layers: Sequence[int | Sequence[tuple[int, NDArray[np.int32]]]],
     ) -> None: ...
 
+class Piece: ...
+
+def line(x0: _Floats, x1: _Floats) -> Piece: ...
+def rational_bezier(
+    points: _Floats, mixing: _Floats, weights: _Floats, start: float, end: float
+) -> Piece: ...
+
+class Trajectory:
+    def __init__(self, pieces: Sequence[Piece], closed: bool) -> None: ...
+
 class Trace:
     @property
     def t(self) -> _Floats: ...
+    @property
+    def piece(self) -> NDArray[np.int64]: ...
     @property
     def bends(self) -> NDArray[np.bool_]: ...
     @property
@@ -48,23 +60,27 @@ class Trace:
     @property
     def certificate(self) -> _Certificate: ...
 
+_Progress = Callable[[float], object] | None
+
 def count_activation_regions(
-    network: Network, x0: _Floats, x1: _Floats, certify: bool = True
+    network: Network, trajectory: Trajectory, progress: _Progress = None, certify: bool = True
 ) -> tuple[int, _Certificate]: ...
 def count_linear_regions(
-    network: Network, x0: _Floats, x1: _Floats
+    network: Network, trajectory: Trajectory, progress: _Progress = None
+) -> tuple[int, _Certificate]: ...
+def count_patterns(
+    network: Network, trajectory: Trajectory, progress: _Progress = None
 ) -> tuple[int, _Certificate]: ...
 def count_transitions(
-    network: Network, x0: _Floats, x1: _Floats
+    network: Network, trajectory: Trajectory, progress: _Progress = None
 ) -> tuple[NDArray[np.int64], _Certificate]: ...
-def trace(network: Network, x0: _Floats, x1: _Floats) -> Trace: ...
-def exact_breakpoint(
+def trace(network: Network, trajectory: Trajectory, progress: _Progress = None) -> Trace: ...
+def exact_polynomial(
     network: Network,
-    x0: _Floats,
-    x1: _Floats,
+    piece: Piece,
     letters: NDArray[np.int16],
     layer: int,
     neuron: int,
     before: int,
     after: int,
-) -> tuple[int, int]: ...
+) -> list[int]: ...

@@ -1,4 +1,4 @@
-"""Exact counts of how often a network bends on the segment from x0 to x1."""
+"""Exact counts of how often a network bends along a trajectory."""
 
 from __future__ import annotations
 
@@ -9,29 +9,38 @@ import numpy as np
 import numpy.typing as npt
 
 from pyexpr import _core
-from pyexpr._arrays import end_points, shape_of
+from pyexpr._curves import core_trajectory, read_arguments
+from pyexpr._progress import Progress, progress_bar
 from pyexpr.certificate import Count, Counts, from_rows
-from pyexpr.network import NetworkLike, as_network
+from pyexpr.network import NetworkLike
+from pyexpr.trajectories import Trajectory
 
 
 def count_regions(
     net: NetworkLike,
-    x0: npt.ArrayLike,
-    x1: npt.ArrayLike,
+    trajectory: Trajectory | npt.ArrayLike,
+    x1: npt.ArrayLike | None = None,
     *,
     kind: Literal["linear", "activation"] = "linear",
+    progress: Progress = False,
 ) -> Count:
-    """The number of regions on the segment.
+    """The number of regions along a trajectory, or on the segment between two points.
 
     Parameters
     ----------
     net
         Anything that `as_network` takes.
-    x0, x1 : array_like [*input_shape]
-        Real numbers that float64 holds exactly; never modified.
+    trajectory, x1
+        A trajectory, or two points, array_like [*input_shape]: real numbers that float64 holds
+        exactly; never modified.
     kind
-        "linear": maximal intervals on which the network's output is affine. "activation": maximal
-        intervals on which no neuron changes its letter, apart from isolated points.
+        "linear": maximal intervals on which one affine map of x gives the network's output.
+        "activation": maximal intervals on which no neuron changes its letter, apart from isolated
+        points. On a closed trajectory the region through t = 0 = 1 is one. Corners of the
+        trajectory as such end no region.
+    progress
+        True for a bar on stderr (needs tqdm), or a function to be called now and then with the
+        share of the trajectory that is done.
 
     Returns
     -------
@@ -49,43 +58,66 @@ def count_regions(
     """
     if kind not in ("linear", "activation"):
         raise ValueError(f'kind is {kind!r}; it must be "linear" or "activation"')
-    network = as_network(net, input_shape=shape_of(x0))
-    segment = end_points(x0, x1, network.input_shape)
     linear = kind == "linear"
     count = _core.count_linear_regions if linear else _core.count_activation_regions
-    regions, decisions = count(network._core, *segment)
+    network, curve = read_arguments(net, trajectory, x1)
+    with progress_bar(progress, "regions") as tell:
+        regions, decisions = count(network._core, core_trajectory(curve), tell)
     return Count(regions, from_rows(decisions))
 
 
-def count_patterns(net: NetworkLike, x0: npt.ArrayLike, x1: npt.ArrayLike) -> Count:
-    """The number of distinct activation patterns on the segment.
+def count_patterns(
+    net: NetworkLike,
+    trajectory: Trajectory | npt.ArrayLike,
+    x1: npt.ArrayLike | None = None,
+    *,
+    progress: Progress = False,
+) -> Count:
+    """The number of distinct activation patterns along a trajectory.
 
-    A pattern's points form a convex set, so on a line no pattern comes back, and this is the
-    number of activation regions. Arguments and errors are those of `count_regions`.
+    Arguments and errors are those of `count_regions`. A pattern's points form a convex set, so that
+    on a line no pattern comes back, and this is the number of activation regions; a curve may come
+    back to a pattern, and distinct patterns are kept in memory.
     """
-    return count_regions(net, x0, x1, kind="activation")
+    network, curve = read_arguments(net, trajectory, x1)
+    line = len(curve.pieces) == 1 and curve.pieces[0].is_line
+    count = _core.count_activation_regions if line else _core.count_patterns
+    with progress_bar(progress, "patterns") as tell:
+        patterns, decisions = count(network._core, core_trajectory(curve), tell)
+    return Count(patterns, from_rows(decisions))
 
 
 @overload
 def count_transitions(
-    net: NetworkLike, x0: npt.ArrayLike, x1: npt.ArrayLike, *, per: Literal["total"] = "total"
+    net: NetworkLike,
+    trajectory: Trajectory | npt.ArrayLike,
+    x1: npt.ArrayLike | None = None,
+    *,
+    per: Literal["total"] = "total",
+    progress: Progress = False,
 ) -> Count: ...
 @overload
 def count_transitions(
-    net: NetworkLike, x0: npt.ArrayLike, x1: npt.ArrayLike, *, per: Literal["layer", "neuron"]
+    net: NetworkLike,
+    trajectory: Trajectory | npt.ArrayLike,
+    x1: npt.ArrayLike | None = None,
+    *,
+    per: Literal["layer", "neuron"],
+    progress: Progress = False,
 ) -> Counts: ...
 def count_transitions(
     net: NetworkLike,
-    x0: npt.ArrayLike,
-    x1: npt.ArrayLike,
+    trajectory: Trajectory | npt.ArrayLike,
+    x1: npt.ArrayLike | None = None,
     *,
     per: Literal["total", "layer", "neuron"] = "total",
+    progress: Progress = False,
 ) -> Count | Counts:
-    """How often neurons change their letter on the segment.
+    """How often neurons change their letter along a trajectory.
 
     Parameters
     ----------
-    net, x0, x1
+    net, trajectory, x1, progress
         As for `count_regions`.
     per
         "total", "layer" or "neuron".
@@ -102,9 +134,9 @@ def count_transitions(
     """
     if per not in ("total", "layer", "neuron"):
         raise ValueError(f'per is {per!r}; it must be "total", "layer" or "neuron"')
-    network = as_network(net, input_shape=shape_of(x0))
-    segment = end_points(x0, x1, network.input_shape)
-    counts, decisions = _core.count_transitions(network._core, *segment)
+    network, curve = read_arguments(net, trajectory, x1)
+    with progress_bar(progress, "transitions") as tell:
+        counts, decisions = _core.count_transitions(network._core, core_trajectory(curve), tell)
     certificate = from_rows(decisions)
     if per == "neuron":
         return Counts(counts, certificate)

@@ -18,7 +18,7 @@ class Adjoint {
 public:
     explicit Adjoint(const Network& network) : network_(network) {}
 
-    // >= |row - z|_q at both ends of a cell of partitions[level], of the high part alone: what
+    // >= |row - z|_q in all rows of a cell of partitions[level], of the high part alone: what
     // every level adds to the error, times the neuron's sensitivity to it. It goes back level by
     // level, until the filter's bound on what is left makes the sum at most `enough`.
     double error(const Partitions& partitions, std::size_t level, std::size_t cell,

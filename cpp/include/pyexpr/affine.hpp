@@ -41,6 +41,10 @@ double root_distance(const Affine<Number>& f, const Affine<Number>& g) {
     return magnitude_of_quotient(f.a * g.b - f.b * g.a, f.b * g.b);
 }
 
+// A positive multiple of t - root.
+template <class Number>
+Affine<Number> vanishing_at(double root);
+
 // The float nearest to f's root, where its slope is not zero.
 std::optional<double> nearest_root(const Affine<Ball>& f);
 std::optional<double> nearest_root(const Affine<Integer>& f);

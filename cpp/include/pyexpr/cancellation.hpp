@@ -9,6 +9,7 @@
 #include <functional>
 #include <optional>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include "pyexpr/identities.hpp"
@@ -23,12 +24,22 @@ struct LetterRange {
     const Pattern &always, &sometimes;
 };
 
+// What a piece is made of.
+struct Sources {
+    Identities::Points points;  // mixed alike for every input
+    // Multiples of them where the piece starts and ends; or none.
+    std::array<const std::vector<double>*, 2> ends;
+
+    explicit Sources(const Piece& piece);
+};
+
 class Cancellation {
 public:
-    Cancellation(const Network& network, const Line& line) : network_(network), line_(line) {}
+    Cancellation(const Network& network, Sources sources)
+        : network_(network), sources_of_curve_(std::move(sources)) {}
 
-    // Whether a neuron equals its bias: at the vertex, if the letters are those of a cell beside it,
-    // or on all cells with these letters if none is given.
+    // Whether a neuron equals its bias: at a vertex, if the letters are those of a cell beside it, or
+    // on all cells with these letters if none is given.
     bool is_bias(const LetterRange& letters, const Vertex* vertex, std::size_t level,
                  std::size_t neuron, const std::function<void()>& poll);
 
@@ -59,11 +70,11 @@ private:
     bool find_sum(const Pattern& pattern, std::size_t level, std::size_t row);
     bool find_sources(const LetterRange& letters, std::size_t level, std::size_t row);
     void add_sources(const LetterRange& letters, std::size_t level, std::size_t row, double factor);
-    Identities& identities_at(const Vertex* vertex, const std::function<void()>& poll);
+    Identities* identities_at(const Vertex* vertex, const std::function<void()>& poll);
 
     const Network& network_;
-    const Line& line_;
-    // Along the line, at x0 and at x1; made when first needed.
+    const Sources sources_of_curve_;
+    // Along the curve, at its start and at its end; made when first needed.
     std::array<std::optional<Identities>, 3> identities_;
     std::vector<Source> sources_;
     std::size_t most_sources_ = 0, steps_ = 0;

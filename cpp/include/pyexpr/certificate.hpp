@@ -17,6 +17,15 @@ struct Tally {
     void note_gap(double size) {
         if (size > 0) gap = std::min(gap, size);
     }
+    Tally& operator+=(const Tally& other) {
+        asked += other.asked;
+        proportional += other.proportional;
+        adjoint += other.adjoint;
+        extended += other.extended;
+        exact += other.exact;
+        gap = std::min(gap, other.gap);
+        return *this;
+    }
 };
 
 // Gaps are relative. Of a sign: |z - threshold| to |(w, b)|_2 |(h, 1)|_2. Of an order: the
@@ -25,6 +34,14 @@ struct Tally {
 // Positions (rounded breakpoints) have none.
 struct Certificate {
     Tally signs, orders, slopes, positions;
+
+    Certificate& operator+=(const Certificate& other) {
+        signs += other.signs;
+        orders += other.orders;
+        slopes += other.slopes;
+        positions += other.positions;
+        return *this;
+    }
 };
 
 }  // namespace pyexpr

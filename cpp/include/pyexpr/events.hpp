@@ -4,9 +4,9 @@
 #include <cstddef>
 #include <vector>
 
+#include "pyexpr/line_predicates.hpp"
 #include "pyexpr/network.hpp"
 #include "pyexpr/partition.hpp"
-#include "pyexpr/predicates.hpp"
 
 namespace pyexpr {
 
@@ -20,7 +20,7 @@ struct Point {
 struct Events {
     // Fills everything below for the slice.
     void find(const Network& network, const Partitions& partitions, const Slice& slice,
-              Predicates& predicates);
+              LinePredicates& predicates);
 
     std::vector<Event> events;               // in order along the slice
     std::vector<Point> points;               // in order along the slice
@@ -33,9 +33,10 @@ private:
     void locate(const Level& level, const Partition& p, std::size_t cell, std::size_t neuron,
                 std::size_t threshold);
     void order_cell(const Partitions& partitions, const Slice& slice, std::size_t cell,
-                    std::size_t first, double lipschitz, Predicates& predicates);
+                    std::size_t first, double lipschitz, LinePredicates& predicates);
     void add_points(std::size_t first, std::size_t last, const Partitions& partitions,
-                    const Slice& slice, std::size_t cell, double lipschitz, Predicates& predicates);
+                    const Slice& slice, std::size_t cell, double lipschitz,
+                    LinePredicates& predicates);
 
     static double mismatch(const Event& e, std::size_t index, const Point& point);
 

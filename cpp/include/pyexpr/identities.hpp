@@ -16,6 +16,7 @@ namespace pyexpr {
 class Identities {
 public:
     using Number = std::uint32_t;
+    using Points = std::vector<const std::vector<double>*>;
     static constexpr Number zero = 1;  // of the function that is zero everywhere
     struct Term {
         Number number;
@@ -26,9 +27,9 @@ public:
     // Whether the terms are zero or come in pairs that add up to zero; reorders them.
     static bool cancel(std::vector<Term>& terms);
 
-    // Along the segment from x0 to x1. `poll` is called often; it may throw to stop.
-    Identities(const Network& network, const std::vector<double>& x0, const std::vector<double>& x1,
-               std::function<void()> poll);
+    // Of inputs that are one linear combination of these points, whose coefficients may depend on t
+    // but not on the input. `poll` is called often; it may throw to stop.
+    Identities(const Network& network, Points points, std::function<void()> poll);
 
     // Of an entry that the map into a level reads. Equal numbers prove equal functions; functions
     // with different numbers may be equal, too.
@@ -45,7 +46,7 @@ private:
     void write_key(std::size_t level, std::size_t entry, Key& key) const;
 
     const Network& network_;
-    const std::vector<double>&x0_, &x1_;
+    const Points points_;
     std::function<void()> poll_;
     std::vector<std::vector<Number>> numbers_;  // [depth + 1][entries]; 0: not known yet
     std::vector<Place> first_;                  // [numbers]: the first entry that had it

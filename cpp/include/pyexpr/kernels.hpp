@@ -56,6 +56,28 @@ struct FilteredRow {
 void filter_row(const double* z, const double* other, const double* scale, std::size_t n,
                 std::span<const double> thresholds, const Margin& margin, FilteredRow& out);
 
+// Bernstein coefficients of n neurons on a curve's cell, degree + 1 rows, and those of w.
+struct CellRows {
+    const double* rows;
+    std::size_t width, degree;
+    const double* weights;
+};
+
+// Whether z - threshold w is proved to have one sign on the cell: all its coefficients exceed
+// scale absolute + |threshold| of_w (+ underflow). [thresholds, words] bits.
+struct FilteredCell {
+    Word *positive, *negative;
+    double gap;  // becomes the smallest of these coefficients / scale if that is smaller
+    bool finite = true;  // false if a coefficient is not
+};
+
+struct CellMargin {
+    double absolute, of_w;
+};
+
+void filter_cell(const CellRows& cell, const double* scale, std::size_t n,
+                 std::span<const double> thresholds, const CellMargin& margin, FilteredCell& out);
+
 // The signs of z - threshold as they come: what the filter costs is measured against this.
 void sign_row(const double* z, std::size_t n, std::span<const double> thresholds, FilteredRow& out);
 

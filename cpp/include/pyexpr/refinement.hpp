@@ -30,6 +30,16 @@ struct Wanted {
     double growth;  // of an error in the level's inputs up to the last level
 };
 
+// Neurons that are not constant where their letters pass thresholds sometimes and always
+// ([letter words]), and entries that pass, ascending.
+void find_active(const Level& level, const Word* sometimes, const Word* always,
+                 std::vector<std::uint32_t>& out);
+
+// y [rows, outputs] = W h, for what is active in scratch.hidden: one after another for a single
+// matrix, else each at its own place.
+void multiply_active(const AffineMap& map, const std::vector<std::uint32_t>& active,
+                     std::size_t rows, Scratch& scratch, double* y);
+
 class Refinement {
 public:
     // Multiplies the old vertices; `live` are the neurons of the level before that were active in
@@ -58,7 +68,6 @@ private:
     double block_norm(const std::vector<std::uint32_t>& live) const;
     void activate(const double* z, double* out, bool in_place) const;
     Pair activate(const Pair& z, std::size_t q) const;
-    void multiply_dense(const Dense& dense, Scratch& scratch);
     void add_old_vertex(Partition& out, std::size_t vertex);
     void add_letters(Partition& out, std::size_t cell);
     void interpolate(Partition& out, std::size_t cell, std::size_t first, std::size_t begin,

@@ -1,0 +1,58 @@
+#include <algorithm>
+#include <string>
+
+#include "bindings.hpp"
+
+namespace pyexpr::python {
+namespace {
+
+std::vector<double> vector(const Doubles& x) { return {x.data(), x.data() + x.size()}; }
+
+void require(bool holds, const char* message) {
+    if (!holds) throw py::value_error(message);
+}
+
+Piece line(const Doubles& x0, const Doubles& x1) {
+    require(x0.ndim() == 1 && x1.ndim() == 1 && x0.size() == x1.size(),
+            "x0, x1: expected two vectors of one length");
+    return Line{vector(x0), vector(x1)};
+}
+
+Piece rational_bezier(const Doubles& points, const Doubles& mixing, const Doubles& weights,
+                      double start, double end) {
+    require(points.ndim() == 2 && mixing.ndim() == 2 && weights.ndim() == 1 &&
+                mixing.shape(1) == points.shape(0) && mixing.shape(0) == weights.shape(0) &&
+                weights.size() >= 2 && weights.size() <= 11,
+            "points, mixing, weights: expected shapes (m, n), (d + 1, m), (d + 1,), 1 <= d <= 10");
+    require(std::all_of(weights.data(), weights.data() + weights.size(),
+                        [](double w) { return w > 0; }),
+            "weights: must be positive");
+    require(0 <= start && start < end && end <= 1, "start, end: expected 0 <= start < end <= 1");
+    RationalBezier out{{}, vector(mixing), vector(weights), start, end};
+    for (py::ssize_t j = 0; j < points.shape(0); ++j)
+        out.points.emplace_back(points.data(j, 0), points.data(j, 0) + points.shape(1));
+    return out;
+}
+
+Trajectory trajectory(const std::vector<Piece>& pieces, bool closed) {
+    require(!pieces.empty(), "pieces: expected at least one");
+    return {pieces, closed};
+}
+
+}  // namespace
+
+std::size_t dimension(const Piece& piece) {
+    if (const auto* line = std::get_if<Line>(&piece)) return line->x0.size();
+    return std::get<RationalBezier>(piece).points.front().size();
+}
+
+void register_trajectory(py::module_& module) {
+    py::class_<Piece>(module, "Piece", "A line or a rational Bezier curve.");
+    py::class_<Trajectory>(module, "Trajectory", "Pieces one after another.")
+        .def(py::init(&trajectory), py::arg("pieces"), py::arg("closed"));
+    module.def("line", &line, py::arg("x0"), py::arg("x1"));
+    module.def("rational_bezier", &rational_bezier, py::arg("points"), py::arg("mixing"),
+               py::arg("weights"), py::arg("start"), py::arg("end"));
+}
+
+}  // namespace pyexpr::python

@@ -1,0 +1,230 @@
+#include "pyexpr/line_predicates.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <utility>
+
+#include "pyexpr/kernels.hpp"
+#include "pyexpr/proportional.hpp"
+#include "pyexpr/rounding.hpp"
+
+namespace pyexpr {
+namespace {
+
+// The filter's margin at a vertex, and which vertex's row it measures the slope by.
+struct SignBound {
+    std::size_t other;
+    Margin margin;
+};
+
+// z moves by slope tau between a vertex's float and its true position. The slope is read off the
+// longer neighbouring cell, or bounded by the curve's speed where that cell is too short.
+SignBound sign_bound(const Partition& p, const Slice& slice, std::size_t v) {
+    const double alpha = p.alpha(v), tau = p.vertices[v].tau;
+    if (tau == 0) return {v, {up(alpha), 0}};
+    const double before = v > slice.first ? p.length(v - 1) : 0;
+    const double after = v < slice.last ? p.length(v) : 0;
+    const std::size_t other = before > after ? v - 1 : v + 1;
+    const double length = std::max(before, after);
+    const double both = length > 0 ? alpha + p.alpha(other) : 0;
+    if (!(length > 0) || both > p.speed * length) return {v, {up(alpha + p.speed * tau), 0}};
+    const double relative = tau / length;
+    return {other, {up(alpha + both * relative), up(relative)}};
+}
+
+template <class Answer, class Gap>
+std::optional<Decision<Answer>> with_gap(std::optional<Answer> answer, Gap&& gap) {
+    return answer ? std::optional(Decision<Answer>{*answer, gap()}) : std::nullopt;
+}
+
+template <class Number>
+Affine<Number> affine(const Polynomial<Number>& f) {
+    return {f[0], f[1]};
+}
+
+// What vanishes where this neuron meets this threshold: of an Event or a Vertex.
+template <class AnyNetwork, class Meeting>
+auto margin(AnyNetwork& at, std::size_t level, const Meeting& m) {
+    return affine(at.margin(level, static_cast<std::size_t>(m.neuron),
+                            static_cast<std::size_t>(m.threshold)));
+}
+
+template <class AnyNetwork>
+auto vanishing_at(AnyNetwork& at, const Vertex& vertex) {
+    using Number = typename AnyNetwork::Number;
+    if (vertex.level == Vertex::given) return pyexpr::vanishing_at<Number>(vertex.t);
+    return margin(at, static_cast<std::size_t>(vertex.level), vertex);
+}
+
+}  // namespace
+
+LinePredicates::LinePredicates(const Network& network, const Piece& line, bool certify)
+    : Predicates(network, line, certify) {}
+
+void LinePredicates::signs(const Partitions& partitions, const Slice& slice, std::size_t v,
+                           SignRow& out) {
+    const Partition& p = partitions[slice.level];
+    const Activation& phi = network_.level(slice.level).activation;
+    const std::size_t n = phi.width(), questions = n * phi.thresholds();
+    out.displacement = 0;
+    Tally& tally = certificate_.signs;
+    const double closest = tally.gap * p.norm[v];
+    FilteredRow row{out.positive, out.zero, closest};
+    if (certify_) {
+        const SignBound bound = sign_bound(p, slice, v);
+        filter_row(p.row(v), p.row(bound.other), network_.map(slice.level).row_norms(), n,
+                   phi.all_thresholds(), bound.margin, row);
+        tally.asked += static_cast<std::int64_t>(questions);
+    } else {
+        sign_row(p.row(v), n, phi.all_thresholds(), row);
+    }
+    if (!row.finite) throw NotFinite{slice.level};
+    if (row.gap < closest) tally.note_gap(row.gap / p.norm[v]);
+    if (v == slice.first) begin_slice();
+    if (row.decided) return;
+    const std::size_t after = std::min(v, slice.last - 1);
+    gather_pattern(partitions, slice.level, after, pattern_);
+    gather_pattern(partitions, slice.level, v > 0 ? v - 1 : after, before_);
+    for (std::size_t k = 0; k < phi.thresholds(); ++k) settle_signs(partitions, slice, v, k, out);
+    out.displacement = up(out.displacement);
+}
+
+// Tried on the letters of the whole slice, then on those of either side of the vertex, where a
+// neuron is what its continuous function is.
+bool LinePredicates::is_bias(const Partitions& partitions, const Slice& slice, std::size_t v,
+                             std::size_t neuron) {
+    if (is_bias_on(partitions, slice, neuron)) return true;
+    const Vertex& vertex = partitions[slice.level].vertices[v];
+    const auto on = [&](const Pattern& letters) {
+        return cancellation_.is_bias({letters, letters}, &vertex, slice.level, neuron, poll);
+    };
+    return on(pattern_) || on(before_);
+}
+
+// What the filter leaves: `zero` holds the questions and becomes their answer.
+void LinePredicates::settle_signs(const Partitions& partitions, const Slice& slice, std::size_t v,
+                                  std::size_t k, SignRow& out) {
+    const Partition& p = partitions[slice.level];
+    const Level& level = network_.level(slice.level);
+    const Activation& phi = level.activation;
+    Word *positive = out.positive + k * phi.words(), *zero = out.zero + k * phi.words();
+    for (std::size_t w = 0; w < phi.words(); ++w) {
+        const Word questions = zero[w];
+        positive[w] &= ~questions;
+        zero[w] = 0;
+        for_each_bit(questions, w * 64, [&](std::size_t q) {
+            const double scale = level.map().row_norms()[q] * p.norm[v], z = p.row(v)[q];
+            const int sign = [&] {
+                if (is_bias(partitions, slice, v, q)) {
+                    ++certificate_.signs.proportional;
+                    const double margin = level.map().bias()[q] - phi.threshold(k);
+                    if (margin != 0) certificate_.signs.note_gap(std::abs(margin) / scale);
+                    return margin > 0 ? 1 : margin < 0 ? -1 : 0;
+                }
+                if (const auto sure = adjoint_sign(partitions, slice, v, q, k)) {
+                    ++certificate_.signs.adjoint;
+                    certificate_.signs.note_gap(std::abs(z - phi.threshold(k)) / scale);
+                    return *sure;
+                }
+                return sign_at(p.vertices[v], slice.level, q, k, scale);
+            }();
+            if (sign > 0) set_bit(positive, q);
+            if (sign == 0) set_bit(zero, q);
+            // Where the float is on the letter's side, phi is evaluated on the right piece; where
+            // it meets the threshold, a low part may be on either.
+            if (const double d = z - phi.threshold(k); sign == 0 || d == 0 || (sign > 0) != (d > 0))
+                out.displacement += 2 * phi.lipschitz() *
+                                    (std::abs(d) + 2 * unit_roundoff * std::abs(z));
+        });
+    }
+}
+
+// As in sign_bound(), but for one neuron.
+std::optional<int> LinePredicates::adjoint_sign(const Partitions& partitions, const Slice& slice,
+                                                std::size_t v, std::size_t neuron,
+                                                std::size_t threshold) {
+    const Partition& p = partitions[slice.level];
+    const bool right = v < slice.last && (v == slice.first || p.length(v) > p.length(v - 1));
+    const std::size_t cell = right ? v : v - 1;
+    const double z = p.row(v)[neuron];
+    const double d = z - network_.level(slice.level).activation.threshold(threshold);
+    const double error = adjoint_.error(partitions, slice.level, cell, neuron, std::abs(d) / 4);
+    if (!(std::abs(d) > error)) return std::nullopt;
+    const double length = p.length(cell);
+    const double change = std::abs(p.row(right ? v + 1 : v - 1)[neuron] - z) + 2 * error;
+    const double near = length > 0 ? std::abs(d) / 4 * (length / change) : 0;
+    const double tau = position_error(partitions, slice.level, cell, p.vertices[v], near);
+    const double moved = tau > 0 ? change * (tau / length) : 0;
+    if (std::abs(d) > up(error + moved + underflow)) return d > 0 ? 1 : -1;
+    return std::nullopt;
+}
+
+double LinePredicates::position_error(const Partitions& partitions, std::size_t level,
+                                      std::size_t cell, const Vertex& vertex, double enough) {
+    if (vertex.tau == 0 || vertex.tau <= enough) return vertex.tau;
+    const auto made_at = static_cast<std::size_t>(vertex.level);
+    for (; level > made_at; --level) cell = partitions[level].parent[cell];
+    const double tau = adjoint_.root_error(partitions, made_at, cell,
+                                           static_cast<std::size_t>(vertex.neuron),
+                                           static_cast<std::size_t>(vertex.threshold), vertex.t,
+                                           enough);
+    return std::min(vertex.tau, tau);
+}
+
+void LinePredicates::sharpen(const Partitions& partitions, std::size_t level, std::size_t cell,
+                             const Event& e, double enough) {
+    if (e.tau <= enough) return;
+    e.tau = std::min(e.tau,
+                     adjoint_.root_error(partitions, level, cell,
+                                         static_cast<std::size_t>(e.neuron),
+                                         static_cast<std::size_t>(e.threshold), e.t, enough));
+}
+
+int LinePredicates::sign_at(const Vertex& vertex, std::size_t level, std::size_t neuron,
+                            std::size_t threshold, double scale) {
+    return settle(certificate_.signs, [&](auto& at) {
+        at.set_pattern(pattern_);
+        const auto f = affine(at.margin(level, neuron, threshold)), g = vanishing_at(at, vertex);
+        return with_gap(sign_at_root(f, g),
+                        [&] { return std::scalbn(size_at_root(f, g), at.unit(level)) / scale; });
+    });
+}
+
+int LinePredicates::order(const Partitions& partitions, std::size_t level, std::size_t cell,
+                          const Event& a, const Event& b) {
+    if (&a == &b) return 0;
+    if (!certify_) return a.t < b.t ? -1 : a.t > b.t;
+    if (surely_before(a.latest(), b.earliest(), b.t - a.t)) return -1;
+    if (surely_before(b.latest(), a.earliest(), a.t - b.t)) return 1;
+    ++certificate_.orders.asked;
+    const auto meeting = [](const Event& e) {
+        return Meeting{static_cast<std::size_t>(e.neuron), static_cast<std::size_t>(e.threshold)};
+    };
+    if (proportional(network_.level(level), meeting(a), meeting(b))) {
+        ++certificate_.orders.proportional;
+        return 0;
+    }
+    const double distance = std::abs(a.t - b.t);
+    for (const Event* e : {&a, &b}) sharpen(partitions, level, cell, *e, distance / 4);
+    if (distance > up(a.tau + b.tau)) {
+        ++certificate_.orders.adjoint;
+        certificate_.orders.note_gap(distance);
+        return a.t < b.t ? -1 : 1;
+    }
+    gather_pattern(partitions, level, cell, pattern_);
+    return settle(certificate_.orders, [&](auto& at) {
+        at.set_pattern(pattern_);
+        const auto f = margin(at, level, a), g = margin(at, level, b);
+        return with_gap(compare_roots(f, g), [&] { return root_distance(f, g); });
+    });
+}
+
+double LinePredicates::settle_position(const Pattern& pattern, const Vertex& vertex) {
+    return settle(certificate_.positions, [&](auto& at) {
+        at.set_pattern(pattern);
+        return with_gap(nearest_root(vanishing_at(at, vertex)), [] { return 0.0; });
+    });
+}
+
+}  // namespace pyexpr
