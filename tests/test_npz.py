@@ -17,7 +17,7 @@ from strategies import Case, cases
 
 import pyexpr
 from pyexpr import Network
-from pyexpr.io import npz
+from pyexpr.io import _archive
 
 Arrays = dict[str, Any]  # arrays; to numpy's types a name could be a flag of savez
 GOOD: Arrays = {
@@ -294,13 +294,13 @@ def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
     text = f"{{'descr': '<f8', 'fortran_order': False, 'shape': ({size // 8}, 1)}}"
     path = archive(tmp_path / "bomb.npz", W0=header(text) + bytes(size))
     assert path.stat().st_size < 2**20
-    limit = npz.MAX_BYTES
+    limit = _archive.MAX_BYTES
     try:
-        npz.MAX_BYTES = size // 2
+        _archive.MAX_BYTES = size // 2
         with pytest.raises(ValueError, match=r"bomb\.npz.*limit"):
             pyexpr.load(path)
     finally:
-        npz.MAX_BYTES = limit
+        _archive.MAX_BYTES = limit
 
 
 def test_a_name_given_twice_is_refused(tmp_path: Path) -> None:

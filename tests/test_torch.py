@@ -168,7 +168,7 @@ def test_a_residual_network_is_counted_as_torch_sees_it(monkeypatch: pytest.Monk
     assert pyexpr.count_regions(module, x0, x1) == trace.n_pieces
     assert np.array_equal(
         pyexpr.count_transitions(module, torch.from_numpy(x0), x1, per="neuron").nonzero()[0],
-        np.unique(trace._places(trace.transitions)),
+        trace.transitions_per_neuron.nonzero()[0],
     )
 
     letters: list[torch.Tensor] = []

@@ -1,6 +1,8 @@
-"""Exact counts of the linear regions of piecewise-linear networks along a line."""
+"""Exact counts of the linear regions of piecewise-linear networks along trajectories."""
 
+from importlib import import_module
 from importlib.metadata import version
+from types import ModuleType
 
 from pyexpr.activations import (
     Abs,
@@ -17,34 +19,70 @@ from pyexpr.certificate import Certificate, Count, Counts, Decisions
 from pyexpr.counting import count_patterns, count_regions, count_transitions
 from pyexpr.io import load
 from pyexpr.io.npz import save
+from pyexpr.io.traces import load_trace
 from pyexpr.network import Layer, Network, as_network
-from pyexpr.trace import Trace, trace
+from pyexpr.tracing.algebraic import AlgebraicNumber
+from pyexpr.tracing.extrema import Extremum
+from pyexpr.tracing.lengths import LayerLengths
+from pyexpr.tracing.moment import Moment
+from pyexpr.tracing.trace import Trace, trace
+from pyexpr.trajectories import (
+    Arc,
+    Bezier,
+    Chain,
+    Circle,
+    Line,
+    Polyline,
+    Spline,
+    Trajectory,
+    sample_path,
+)
 
 __version__ = version("pyexpr-regions")
 
 __all__ = [
     "Abs",
+    "AlgebraicNumber",
+    "Arc",
+    "Bezier",
     "Certificate",
+    "Chain",
+    "Circle",
     "Clip",
     "Count",
     "Counts",
     "Decisions",
+    "Extremum",
     "HardSigmoid",
     "HardTanh",
     "Layer",
+    "LayerLengths",
     "LeakyReLU",
+    "Line",
+    "Moment",
     "Network",
     "PReLU",
     "PiecewiseLinear",
+    "Polyline",
     "ReLU",
     "ReLU6",
+    "Spline",
     "Trace",
+    "Trajectory",
     "__version__",
     "as_network",
     "count_patterns",
     "count_regions",
     "count_transitions",
     "load",
+    "load_trace",
+    "sample_path",
     "save",
     "trace",
 ]
+
+
+def __getattr__(name: str) -> ModuleType:
+    if name == "plot":  # needs matplotlib
+        return import_module("pyexpr.plot")
+    raise AttributeError(f"module 'pyexpr' has no attribute {name!r}")

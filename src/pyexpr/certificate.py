@@ -26,8 +26,8 @@ class Decisions(NamedTuple):
         How close the closest decision that is no tie was to one (inf if there was none), as the
         tier that decided computed it. Of a sign, |z - threshold| relative to |(w, b)| |(h, 1)|, the
         norms of the neuron's weights and inputs; of an order, the distance of the breakpoints in t;
-        of slopes, their difference relative to the larger (not known of those that
-        `adjoint` settled).
+        of slopes, their difference relative to the larger (not known of those that `adjoint`
+        settled). On curves those that `exact` settled are not counted here.
     """
 
     asked: int

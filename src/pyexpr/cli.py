@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import sys
 from collections.abc import Sequence
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 from pyexpr import __version__
 
 if TYPE_CHECKING:
-    from pyexpr import Network
+    from pyexpr import Network, Trace, Trajectory
 
 FAILED = 1
 INTERRUPTED = 130  # what a shell reports for a command that Ctrl-C ended
@@ -52,22 +53,16 @@ def _show(arguments: argparse.Namespace) -> None:
 
 def _count(arguments: argparse.Namespace) -> None:
     from pyexpr import count_regions, count_transitions
-    from pyexpr.io import points
 
     net = _network(arguments)
-    if arguments.points:
-        if arguments.start or arguments.end:
-            raise ValueError("--points takes both ends from one file: leave out --from and --to")
-        x0, x1 = points.read_rows(arguments.points, tuple(arguments.rows), net.input_shape)
-    else:
-        x0 = points.read(arguments.start or "random:0", net.input_shape)
-        x1 = points.read(arguments.end or "random:1", net.input_shape)
+    curve = _trajectory(arguments, net)
+    bar = _wants_bar()
     if arguments.per:
-        transitions = count_transitions(net, x0, x1, per=arguments.per)
+        transitions = count_transitions(net, curve, per=arguments.per, progress=bar)
         result, certificate = transitions.tolist(), transitions.certificate
         what = f"transitions per {arguments.per}"
     else:
-        regions = count_regions(net, x0, x1, kind=arguments.kind)
+        regions = count_regions(net, curve, kind=arguments.kind, progress=bar)
         result, certificate = int(regions), regions.certificate
         what = f"{arguments.kind} regions"
     if not arguments.json:
@@ -79,6 +74,46 @@ def _count(arguments: argparse.Namespace) -> None:
         for kind, tally in certificate._asdict().items()
     }
     print(json.dumps({"model": arguments.model, what: result, "certificate": decisions}))
+
+
+def _trace(arguments: argparse.Namespace) -> None:
+    from pyexpr import trace
+
+    net = _network(arguments)
+    found = trace(net, _trajectory(arguments, net), progress=_wants_bar())
+    print(found)
+    print(found.lengths)
+    if arguments.save:
+        found.save(arguments.save)
+    if arguments.plot:
+        _plot(found, arguments.plot)
+
+
+def _plot(trace: Trace, path: str) -> None:
+    from pyexpr import plot
+
+    plot.overview(trace).savefig(path)
+
+
+def _trajectory(arguments: argparse.Namespace, net: Network) -> Trajectory:
+    from pyexpr import Arc, Line
+    from pyexpr.io import points
+
+    if arguments.points:
+        if arguments.start or arguments.end:
+            raise ValueError("--points takes both ends from one file: leave out --from and --to")
+        x0, x1 = points.read_rows(arguments.points, tuple(arguments.rows), net.input_shape)
+    else:
+        x0 = points.read(arguments.start or "random:0", net.input_shape)
+        x1 = points.read(arguments.end or "random:1", net.input_shape)
+    return Line(x0, x1) if arguments.arc is None else Arc(x0, x1, arguments.arc)
+
+
+def _wants_bar() -> bool:
+    """Where somebody looks, and tqdm is installed."""
+    from pyexpr._progress import has_bars
+
+    return sys.stderr.isatty() and has_bars()
 
 
 def _finite(number: float) -> float | None:
@@ -104,28 +139,43 @@ def _parser() -> argparse.ArgumentParser:
     demo.set_defaults(command=_demo)
     show = commands.add_parser("show", help="print a network's tensors, shapes and neurons")
     show.set_defaults(command=_show)
+    points = "A point is a .npy, .npz or .csv file that holds nothing else, or random:SEED."
     count = commands.add_parser(
-        "count",
-        help="count between two points",
-        epilog="A point is a .npy, .npz or .csv file that holds nothing else, or random:SEED.",
+        "count", help="count along a segment or an arc between two points", epilog=points
     )
     count.set_defaults(command=_count)
-    for command in (show, count):
+    trace = commands.add_parser(
+        "trace", help="tell, keep and draw all that happens along it", epilog=points
+    )
+    trace.set_defaults(command=_trace)
+    for command in (show, count, trace):
         command.add_argument("model", help="a .onnx, .nnet or .npz file")
         command.add_argument(
             "--output", metavar="TENSOR", help="the tensor of an ONNX model to stop at"
         )
-    _add_count_options(count)
-    return parser
-
-
-def _add_count_options(count: argparse.ArgumentParser) -> None:
-    count.add_argument("--from", dest="start", metavar="POINT", help="random:0 if not given")
-    count.add_argument("--to", dest="end", metavar="POINT", help="random:1 if not given")
-    count.add_argument("--points", metavar="FILE", help="a file with a point a row, for --rows")
-    count.add_argument("--rows", nargs=2, type=int, default=[0, 1], metavar=("I", "J"))
+    for command in (count, trace):
+        _add_trajectory_options(command)
     count.add_argument("--kind", choices=["linear", "activation"], default="linear")
     count.add_argument(
         "--per", choices=["layer", "neuron"], help="count transitions instead, one number a line"
     )
     count.add_argument("--json", action="store_true", help="print the certificate, too")
+    trace.add_argument("--plot", metavar="FILE", help="draw it: a .png, .pdf or .svg file")
+    trace.add_argument("--save", metavar="FILE", help="keep it: a .npz file for load_trace")
+    return parser
+
+
+def _add_trajectory_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--from", dest="start", metavar="POINT", help="random:0 if not given")
+    command.add_argument("--to", dest="end", metavar="POINT", help="random:1 if not given")
+    command.add_argument("--points", metavar="FILE", help="a file with a point a row, for --rows")
+    command.add_argument("--rows", nargs=2, type=int, default=[0, 1], metavar=("I", "J"))
+    command.add_argument(
+        "--arc",
+        nargs="?",
+        type=float,
+        const=math.pi / 2,
+        metavar="ANGLE",
+        help="along cos(ANGLE t) x0 + sin(ANGLE t) x1, a quarter if no angle is given, "
+        "instead of the segment",
+    )

@@ -51,6 +51,10 @@ class Activation:
     def first_letter(self) -> int:
         return self.function.first_letter
 
+    def has_pieces(self, neurons: Indices, pieces: Indices) -> npt.NDArray[np.bool_]:
+        """Whether each neuron has this piece, counted from 0: [k]."""
+        return np.asarray((pieces >= 0) & (pieces <= len(self.function.breakpoints)))
+
     def evaluate(self, z: FloatArray) -> FloatArray:
         """[B, size] -> [B, size]"""
         return self.function.evaluate(z)
@@ -61,6 +65,13 @@ class Activation:
         """The affine functions of pieces [B or 1, size], counted from 0, at z [B or 1, size]."""
         gain, offset = self.function.coefficients(pieces)
         return gain * z + offset if with_bias else gain * z
+
+    def transposed(
+        self, pieces: npt.NDArray[np.integer[Any]], y: FloatArray, inputs: int
+    ) -> FloatArray:
+        """Their linear parts' transposed: y [B or 1, size] -> [B or 1, inputs], inputs = size."""
+        gain, _ = self.function.coefficients(pieces)
+        return gain * y
 
     def __str__(self) -> str:
         return str(self.function)
@@ -89,6 +100,13 @@ class Maximum(Remade):
     def first_letter(self) -> int:
         return 0
 
+    def has_pieces(self, neurons: Indices, pieces: Indices) -> npt.NDArray[np.bool_]:
+        """Whether each window has an entry in this slot: [k]."""
+        slots = self.windows.shape[1]
+        inside = (pieces >= 0) & (pieces < slots)
+        entries = self.windows[neurons, np.where(inside, pieces, 0)]
+        return np.asarray(inside & (entries >= 0))
+
     def evaluate(self, z: FloatArray) -> FloatArray:
         """[B, source's size] -> [B, size]"""
         largest = np.full((len(z), len(self.windows)), -np.inf)
@@ -103,6 +121,16 @@ class Maximum(Remade):
         chosen = self.windows[np.arange(len(self.windows)), pieces]
         rows = np.broadcast_to(z, (max(len(chosen), len(z)), z.shape[1]))
         return np.take_along_axis(rows, np.broadcast_to(chosen, (len(rows), chosen.shape[1])), 1)
+
+    def transposed(
+        self, pieces: npt.NDArray[np.integer[Any]], y: FloatArray, inputs: int
+    ) -> FloatArray:
+        """Each entry goes to the chosen one of its window: [B or 1, size] -> [B or 1, inputs]."""
+        chosen, y = np.broadcast_arrays(self.windows[np.arange(len(self.windows)), pieces], y)
+        places = chosen + inputs * np.arange(len(y))[:, None]
+        flat = places.reshape(-1), y.reshape(-1)
+        sums: FloatArray = np.bincount(*flat, inputs * len(y)).astype(np.float64, copy=False)
+        return sums.reshape(len(y), inputs)
 
     def __str__(self) -> str:
         return f"max of {self.windows.shape[1]}"
@@ -156,6 +184,31 @@ class Graph:
             for source in [j for j in values if last_use[j] == i]:
                 del values[source]
         return values[len(self.nodes) - 1]
+
+    def transposed(
+        self, y: FloatArray, deactivate: Callable[[int, FloatArray], FloatArray]
+    ) -> FloatArray:
+        """The transposed linear part, from behind: [B, m] -> [B, n], both flat, in float64.
+
+        `deactivate`, given a layer's number and what comes to its output, says what goes on to its
+        pre-activations.
+        """
+        sums = {len(self.nodes) - 1: y}
+        number = len(self.layers)
+        for i in range(len(self.nodes) - 1, 0, -1):
+            node = self.nodes[i]
+            number -= isinstance(node, Layer)
+            if i not in sums:
+                continue  # the output does not need it
+            here = sums.pop(i)
+            for source in sources(node):
+                sums.setdefault(source, np.zeros((1, prod(self.nodes[source].shape))))
+            if isinstance(node, Affine):
+                for source, operation in node.terms:
+                    sums[source] = sums[source] + operation.apply_transposed(here)
+            elif isinstance(node, Layer):
+                sums[node.source] = sums[node.source] + deactivate(number, here)
+        return sums.get(0, np.zeros((1, prod(self.input_shape))))
 
     @cached_property
     def _last_use(self) -> dict[int, int]:

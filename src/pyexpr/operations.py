@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -32,6 +34,10 @@ class Operation(Protocol):
 
     def apply(self, x: FloatArray) -> FloatArray:
         """[B, inputs] -> [B, outputs], in float64."""
+        ...
+
+    def apply_transposed(self, y: FloatArray) -> FloatArray:
+        """The transposed matrix: [B, outputs] -> [B, inputs], in float64."""
         ...
 
     def scaled(self, factors: FloatArray) -> Operation:
@@ -76,6 +82,10 @@ class Dense:
 
     def apply(self, x: FloatArray) -> FloatArray:
         product: FloatArray = x @ self.weight.T
+        return product
+
+    def apply_transposed(self, y: FloatArray) -> FloatArray:
+        product: FloatArray = y @ self.weight
         return product
 
     def scaled(self, factors: FloatArray) -> Dense:
@@ -154,18 +164,27 @@ class Convolution(Remade):
         top, left, bottom, right = self.pads
         images = x.reshape(len(x), self.channels, *self.size)
         padded = np.pad(images, ((0, 0), (0, 0), (top, bottom), (left, right)))
-        out, height, width = self.out_shape
-        sums = np.zeros((len(x), out, height, width))
-        for i, j in np.ndindex(*self.kernel.shape[2:]):
-            taps = padded[
-                :,
-                :,
-                i * self.dilations[0] :: self.strides[0],
-                j * self.dilations[1] :: self.strides[1],
-            ][:, :, :height, :width].reshape(len(x), self.groups, -1, height, width)
-            kernel = self.kernel[:, :, i, j].reshape(self.groups, -1, self.kernel.shape[1])
-            sums += np.einsum("bgchw,goc->bgohw", taps, kernel, optimize=True).reshape(sums.shape)
+        sums = np.zeros((len(x), *self.out_shape))
+        for taps, kernel in self._taps(padded):
+            groups = taps.reshape(len(x), self.groups, -1, *self.out_shape[1:])
+            sums += np.einsum("bgchw,goc->bgohw", groups, kernel, optimize=True).reshape(sums.shape)
         return sums.reshape(len(x), -1)
+
+    def apply_transposed(self, y: FloatArray) -> FloatArray:
+        (height, width), (top, left, bottom, right) = self.size, self.pads
+        groups = y.reshape(len(y), self.groups, -1, *self.out_shape[1:])
+        padded = np.zeros((len(y), self.channels, top + height + bottom, left + width + right))
+        for taps, kernel in self._taps(padded):
+            taps += np.einsum("bgohw,goc->bgchw", groups, kernel, optimize=True).reshape(taps.shape)
+        return padded[:, :, top : top + height, left : left + width].reshape(len(y), -1)
+
+    def _taps(self, padded: FloatArray) -> Iterator[tuple[FloatArray, FloatArray]]:
+        """For each place of the kernel: what it meets, a view, and its weights by group."""
+        height, width = self.out_shape[1:]
+        for i, j in np.ndindex(*self.kernel.shape[2:]):
+            rows = padded[:, :, i * self.dilations[0] :: self.strides[0]][:, :, :height]
+            taps = rows[..., j * self.dilations[1] :: self.strides[1]][..., :width]
+            yield taps, self.kernel[:, :, i, j].reshape(self.groups, -1, self.kernel.shape[1])
 
     def scaled(self, factors: FloatArray) -> Convolution:
         """The factors of a channel must be equal."""
@@ -256,6 +275,16 @@ class Sparse(Remade):
             products = x[:, self.column] * self.weight
             sums[:, full] = np.add.reduceat(products, self.first[:-1][full], axis=1)
         return sums
+
+    def apply_transposed(self, y: FloatArray) -> FloatArray:
+        return self._transposed.apply(y)
+
+    @cached_property
+    def _transposed(self) -> Sparse:
+        order = np.argsort(self.column, kind="stable")
+        rows = np.repeat(np.arange(self.outputs), np.diff(self.first))
+        first = np.searchsorted(self.column[order], np.arange(self.inputs + 1))
+        return Sparse(first, rows[order], self.weight[order], self.outputs)
 
     def scaled(self, factors: FloatArray) -> Sparse:
         weight = self.weight * np.repeat(factors, np.diff(self.first))

@@ -2,75 +2,27 @@
 
 Those are `act`, a name such as "relu" for all hidden layers, or breakpoints0, slopes0, value0,
 first_letter0, ... for each. Other arrays in the file are ignored.
-
-A file may come from anywhere. Nothing in it is unpickled, and an array's size is checked against
-its member of the archive, and against MAX_BYTES for all together, before it is read.
 """
 
 from __future__ import annotations
 
-import math
 import os
 import re
-import struct
-import zipfile
-import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
-from io import BytesIO
 from itertools import count
 from pathlib import Path
-from typing import IO, Any
-from uuid import uuid4
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from pyexpr.activations import BY_NAME, PiecewiseLinear, as_activation
+from pyexpr.io._archive import MALFORMED, Array, read_arrays, write_arrays
 from pyexpr.network import Network
 
-MAX_BYTES = 2**31
-MAX_HEADER_BYTES = 10_000  # of an array; numpy writes 128
 MAX_NAME_LENGTH = 64
 
 _PARAMETERS = ("breakpoints", "slopes", "value", "first_letter")
-_OURS = re.compile(rf"act|(?:W|b|{'|'.join(_PARAMETERS)})(?:0|[1-9][0-9]{{0,5}})")
-_COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-_READ_HEADER = {
-    (1, 0): np.lib.format.read_array_header_1_0,
-    (2, 0): np.lib.format.read_array_header_2_0,
-}
-# What zipfile, zlib and numpy raise on malformed files, and pyexpr on what these hold.
-_MALFORMED = (
-    ArithmeticError,
-    EOFError,
-    LookupError,
-    OSError,
-    RuntimeError,
-    SyntaxError,
-    TypeError,
-    ValueError,
-    struct.error,
-    zipfile.BadZipFile,
-    zlib.error,
-)
-
-Array = npt.NDArray[Any]
-
-
-@dataclass(frozen=True)
-class _Member:
-    """An array in the archive, by its header alone."""
-
-    info: zipfile.ZipInfo
-    shape: tuple[int, ...]
-    fortran_order: bool
-    dtype: np.dtype[Any]
-    start: int  # of the data
-
-    @property
-    def n_bytes(self) -> int:
-        return math.prod(self.shape) * self.dtype.itemsize
+OURS = rf"act|(?:W|b|{'|'.join(_PARAMETERS)})(?:0|[1-9][0-9]{{0,5}})"
 
 
 def load(path: str | os.PathLike[str]) -> Network:
@@ -86,8 +38,8 @@ def load(path: str | os.PathLike[str]) -> Network:
     """
     with Path(path).open("rb") as file:
         try:
-            return _network(_read_arrays(file))
-        except _MALFORMED as error:
+            return network_from(read_arrays(file, re.compile(OURS)))
+        except MALFORMED as error:
             raise ValueError(f"{os.fspath(path)!r} holds no network: {error}") from error
 
 
@@ -105,26 +57,20 @@ def save(net: Network, path: str | os.PathLike[str]) -> None:
     """
     if not isinstance(net, Network):
         raise TypeError(f"net is a {type(net).__name__}; it must be a pyexpr.Network")
-    target = Path(path)
-    if target.suffix.lower() != ".npz":
-        raise ValueError(f"path is {os.fspath(path)!r}; it must end in .npz")
-    target = target.resolve()  # a link stays, and its file is replaced
-    beside = target.with_name(f".{uuid4().hex}.tmp")
-    try:
-        with beside.open("xb") as file:
-            arrays: dict[str, Any] = {**_arrays(net)}  # to numpy's types a name could be a flag
-            np.savez(file, **arrays)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(target)
-    finally:
-        beside.unlink(missing_ok=True)
+    write_arrays(path, network_arrays(net))
 
 
 # --- writing ---
 
 
-def _arrays(net: Network) -> dict[str, Array]:
+def network_arrays(net: Network) -> dict[str, Array]:
+    """What `network_from` reads.
+
+    Raises
+    ------
+    ValueError
+        The network is no chain of dense layers.
+    """
     arrays: dict[str, Array] = {}
     for i, layer in enumerate(net.layers):
         arrays |= {f"W{i}": np.ascontiguousarray(layer.weight), f"b{i}": layer.bias}
@@ -146,56 +92,14 @@ def _common_name(phis: list[PiecewiseLinear]) -> str | None:
 # --- reading ---
 
 
-def _read_arrays(file: IO[bytes]) -> dict[str, Array]:
-    with zipfile.ZipFile(file) as archive:
-        members = {key: _header(archive, info) for key, info in _infos(archive).items()}
-        total = sum(member.n_bytes for member in members.values())
-        if total > MAX_BYTES:
-            raise ValueError(f"its arrays take {total} bytes, and the limit is {MAX_BYTES}")
-        return {key: _data(archive, member) for key, member in members.items()}
+def network_from(arrays: Mapping[str, Array]) -> Network:
+    """The network that some arrays describe.
 
-
-def _infos(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
-    """The archive's members that describe the network."""
-    infos: dict[str, zipfile.ZipInfo] = {}
-    for info in archive.infolist():
-        key = info.filename.removesuffix(".npy")
-        if key == info.filename or not _OURS.fullmatch(key):
-            continue
-        if key in infos:
-            raise ValueError(f"it has two arrays {key}")
-        if info.compress_type not in _COMPRESSIONS:
-            raise ValueError(f"{key} is compressed by a method other than deflate")
-        infos[key] = info
-    return infos
-
-
-def _header(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> _Member:
-    with archive.open(info) as stream:
-        head = BytesIO(stream.read(MAX_HEADER_BYTES))
-    version = np.lib.format.read_magic(head)
-    if version not in _READ_HEADER:
-        raise ValueError(f"{info.filename} has version {version}; 1.0 and 2.0 can be read")
-    member = _Member(info, *_READ_HEADER[version](head), start=head.tell())
-    if member.dtype.kind not in "biufU":
-        raise ValueError(f"{info.filename} has dtype {member.dtype}; it must hold real numbers")
-    if min(member.shape, default=0) < 0 or member.start + member.n_bytes != info.file_size:
-        raise ValueError(
-            f"{info.filename} claims shape {member.shape} and dtype {member.dtype}, "
-            f"but has {info.file_size - member.start} bytes of data"
-        )
-    return member
-
-
-def _data(archive: zipfile.ZipFile, member: _Member) -> Array:
-    with archive.open(member.info) as stream:
-        stream.read(member.start)
-        data = stream.read(member.n_bytes)
-    flat = np.frombuffer(data, member.dtype)
-    return flat.reshape(member.shape, order="F" if member.fortran_order else "C")
-
-
-def _network(arrays: Mapping[str, Array]) -> Network:
+    Raises
+    ------
+    One of MALFORMED
+        Arrays are missing, or of wrong types or shapes.
+    """
     n_layers = _count_layers(arrays)
     layers = [(arrays[f"W{i}"], arrays[f"b{i}"]) for i in range(n_layers)]
     return Network.dense(layers, _activations(arrays, n_layers - 1))

@@ -1,0 +1,1 @@
+"""What happens along a trajectory, and what follows from it."""
