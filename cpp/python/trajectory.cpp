@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cmath>
 #include <string>
 
 #include "bindings.hpp"
@@ -18,6 +19,21 @@ Piece line(const Doubles& x0, const Doubles& x1) {
     return Line{vector(x0), vector(x1)};
 }
 
+// Multiplies weights and mixing, which leaves the curve as it is, by a power of two that makes the
+// largest weight about 1, if nothing is lost by that: squares must neither overflow nor vanish.
+void normalise(RationalBezier& curve) {
+    const int shift = -std::ilogb(*std::max_element(curve.weights.begin(), curve.weights.end()));
+    const auto loses = [=](double x) {
+        const double scaled = std::ldexp(x, shift);
+        return x != 0 && !std::isnormal(scaled);
+    };
+    if (std::any_of(curve.weights.begin(), curve.weights.end(), loses) ||
+        std::any_of(curve.mixing.begin(), curve.mixing.end(), loses))
+        return;
+    for (auto* numbers : {&curve.weights, &curve.mixing})
+        for (double& x : *numbers) x = std::ldexp(x, shift);
+}
+
 Piece rational_bezier(const Doubles& points, const Doubles& mixing, const Doubles& weights,
                       double start, double end) {
     require(points.ndim() == 2 && mixing.ndim() == 2 && weights.ndim() == 1 &&
@@ -29,6 +45,7 @@ Piece rational_bezier(const Doubles& points, const Doubles& mixing, const Double
             "weights: must be positive");
     require(0 <= start && start < end && end <= 1, "start, end: expected 0 <= start < end <= 1");
     RationalBezier out{{}, vector(mixing), vector(weights), start, end};
+    normalise(out);
     for (py::ssize_t j = 0; j < points.shape(0); ++j)
         out.points.emplace_back(points.data(j, 0), points.data(j, 0) + points.shape(1));
     return out;

@@ -45,6 +45,7 @@ Sources::Sources(const Piece& piece) {
         }
         return found;
     };
+    start = curve.start;
     ends = {curve.start == 0 ? only_point(0) : nullptr,
             curve.end == 1 ? only_point(curve.degree()) : nullptr};
 }
@@ -104,7 +105,7 @@ void Cancellation::add_sources(const LetterRange& letters, std::size_t level, st
 // More is equal at an end of the curve than along it.
 Identities* Cancellation::identities_at(const Vertex* vertex, const std::function<void()>& poll) {
     const bool given = vertex && vertex->level == Vertex::given;
-    const std::size_t which = !given ? 0 : vertex->t == 0 ? 1 : 2;
+    const std::size_t which = !given ? 0 : vertex->t == sources_of_curve_.start ? 1 : 2;
     if (which > 0 && !sources_of_curve_.ends[which - 1]) return nullptr;
     if (!identities_[which])
         identities_[which].emplace(network_,

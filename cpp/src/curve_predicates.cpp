@@ -65,11 +65,15 @@ void CurvePredicates::letters(const Partitions& partitions, const Slice& slice, 
 }
 
 bool CurvePredicates::settle(const Question& at, double alpha, std::vector<CurveEvent>& events) {
+    const AffineMap& map = network_.map(at.slice.level);
+    // Where most is even background this settles most, so that it comes first.
+    if (map.is_sparse(at.neuron) && is_bias_on(at.partitions, at.slice, at.neuron))
+        return letter_of_bias(at);
     const Partition& p = at.partitions[at.slice.level];
     const Vertex *from = &p.vertices[at.cell], *to = from + 1;
     const Bernstein<double> f = margin(at);
     const double length = to->t - from->t, tau = std::max(from->tau, to->tau);
-    const double scale = network_.level(at.slice.level).map().row_norms()[at.neuron];
+    const double scale = map.row_norms()[at.neuron];
     const double error = margin_error(at, scale * alpha);
     const double own = (largest_step(f) + 2 * error) * static_cast<double>(p.degree) / length *
                        growth_beyond(tau / length, p.degree - 1);
@@ -140,14 +144,16 @@ CurvePredicates::Letter CurvePredicates::by_bounds(const Question& at, const Ber
 }
 
 CurvePredicates::Letter CurvePredicates::by_bias(const Question& at) {
-    const std::size_t l = at.slice.level;
-    if (!is_bias_on(at.partitions, at.slice, at.neuron) &&
-        !cancellation_.is_bias({pattern_, pattern_}, nullptr, l, at.neuron, poll))
-        return std::nullopt;
+    if (is_bias_on(at.partitions, at.slice, at.neuron) ||
+        cancellation_.is_bias({pattern_, pattern_}, nullptr, at.slice.level, at.neuron, poll))
+        return letter_of_bias(at);
+    return std::nullopt;
+}
+
+bool CurvePredicates::letter_of_bias(const Question& at) {
     ++certificate_.signs.proportional;
-    const Level& level = network_.level(l);
-    const double bias = level.map().bias()[at.neuron];
-    const double theta = level.activation.threshold(at.threshold);
+    const Level& level = network_.level(at.slice.level);
+    const double bias = level.map().bias()[at.neuron], theta = threshold(at);
     if (bias == theta) return get_bit(level.activation.passed_on_tie(at.threshold), at.neuron);
     return bias > theta;
 }

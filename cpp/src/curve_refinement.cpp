@@ -12,6 +12,9 @@ namespace pyexpr {
 
 namespace {
 
+// From so many terms on, sums are compensated.
+constexpr std::size_t many_terms = 16;
+
 // s such that b = a + s (1 - a)
 Pair share(double a, double b) {
     return b > a ? (Pair{b} - Pair{a}) / (Pair{1} - Pair{a}) : Pair{};
@@ -173,7 +176,7 @@ void CurveRefinement::bound_gains(const std::vector<std::uint32_t>&) {
 }
 
 // >= |d(w h, w)/du|_2 of the level's outputs where the cell's letters, or those of its parts, hold.
-double CurveRefinement::speed(std::size_t cell) const {
+double CurveRefinement::speed(std::size_t cell) {
     const std::size_t c = slice_.first + cell, degree = from_->degree;
     const double length = from_->length(c), d = static_cast<double>(degree);
     // Both count how phi's offsets move with w.
@@ -183,20 +186,18 @@ double CurveRefinement::speed(std::size_t cell) const {
     double step = 0;
     for (std::size_t i = 0; i < degree; ++i) {
         const double* a = from_->row(from_->first_row(c) + i);
-        double squares = 0;
-        for (const std::uint32_t q : active_) {
-            const double change = a[from_->width + q] - a[q];
-            squares += change * change;
-        }
-        step = std::max(step, squares);
+        const double* b = a + from_->width;
+        steps_.clear();
+        for (const std::uint32_t q : active_) steps_.push_back(b[q] - a[q]);
+        step = std::max(step, norm_bound(steps_.data(), steps_.size()));
     }
     const double tau = std::max(from_->vertices[c].tau, from_->vertices[c + 1].tau);
     double alpha = 0;
     for (std::size_t r = from_->first_row(c); r <= from_->first_row(c + 1); ++r)
         alpha = std::max(alpha, from_->alpha(r));
     const double error = 2 * norm_bound(active_norms_.data(), active_norms_.size()) * alpha;
-    const double own = level_->lipschitz() * (std::sqrt(step) * (1 + 0x1p-20) + error + underflow) *
-                       d / length * growth_beyond(tau / length, degree - 1);
+    const double own = level_->lipschitz() * (step * (1 + 0x1p-20) + error + underflow) * d /
+                       length * growth_beyond(tau / length, degree - 1);
     return std::min(grown, up(own + of_w));
 }
 
@@ -264,8 +265,8 @@ void CurveRefinement::append(Partition& out, std::size_t cell) {
             std::copy_n(&rows_[(cell * degree + i) * n], n, span_row(0, i));
         find_kinks(cell);
         // The last one as the letters at the left end would have it.
-        for (const Kink& kink : kinks_)
-            next_->add_column(kink.neuron, -kink.f.last(), span_row(0, degree));
+        for (const Kink& kink : kinks_) terms_.push_back({kink.neuron, -kink.f.last()});
+        add_terms(span_row(0, degree));
         std::size_t next = first_row;
         cut(out, cell, whole, next);
         bound_cut_cell(out, cell, first_row);
@@ -304,13 +305,29 @@ void CurveRefinement::add_kinks(std::size_t cell, std::size_t begin_point, std::
     const double length = ends[1].t - ends[0].t, rest = ends[1].t - span.start;
     const double a = length > 0 ? (span.start - ends[0].t) / length : 0;
     const double b = rest > 0 ? (span.end - span.start) / rest : 0;
-    for (std::size_t e = events_->points[begin_point].first_event;
-         e < events_->points[end_point - 1].last_event; ++e) {
-        const Kink& kink = kinks_[e - first];
-        const Bernstein<double> f = restrict_to(kink.f, a, b);
-        for (std::size_t i = 0; i <= f.degree; ++i)
-            next_->add_column(kink.neuron, f[i], span_row(span.depth, i));
+    std::vector<Bernstein<double>> parts;
+    const std::size_t first_kink = events_->points[begin_point].first_event - first;
+    const std::size_t last_kink = events_->points[end_point - 1].last_event - first;
+    for (std::size_t k = first_kink; k < last_kink; ++k)
+        parts.push_back(restrict_to(kinks_[k].f, a, b));
+    for (std::size_t i = 0; i <= from_->degree; ++i) {
+        for (std::size_t k = first_kink; k < last_kink; ++k)
+            terms_.push_back({kinks_[k].neuron, parts[k - first_kink][i]});
+        add_terms(span_row(span.depth, i));
     }
+}
+
+// Adds the terms to a row; many of them in double-double, so that their number does not matter.
+void CurveRefinement::add_terms(double* row) {
+    if (terms_.size() < many_terms) {
+        for (const auto& [neuron, factor] : terms_) next_->add_column(neuron, factor, row);
+    } else {
+        low_.assign(next_->outputs(), 0.0);
+        for (const auto& [neuron, factor] : terms_)
+            next_->add_column_extended(neuron, factor, 0, row, low_.data());
+        add(low_.data(), row, next_->outputs());
+    }
+    terms_.clear();
 }
 
 // Cuts a span at its middle point until no point is left inside; `next` is the row to write to.
@@ -351,19 +368,20 @@ void CurveRefinement::bound_cut_cell(Partition& out, std::size_t cell, std::size
         const auto at = bound.begin() + static_cast<std::ptrdiff_t>(first);
         return *std::max_element(at, at + static_cast<std::ptrdiff_t>(degree) + 1);
     };
-    double kinks = 0, sizes = 0;
+    std::vector<double> norms, sizes;
     for (const Kink& kink : kinks_) {
-        kinks += kink.norm * kink.norm;
-        sizes += kink.size * kink.size;
+        norms.push_back(kink.norm);
+        sizes.push_back(kink.size);
     }
     // A neuron has at most `degree` events a threshold: by Cauchy-Schwarz, as for lines.
-    const double most = static_cast<double>(degree * level_->activation.thresholds());
+    const double most = std::sqrt(static_cast<double>(degree * level_->activation.thresholds()));
     const double d = static_cast<double>(degree), count = static_cast<double>(kinks_.size());
-    const double kink = up(std::sqrt(most * kinks) + underflow);
+    const double kink = up(most * norm_bound(norms.data(), norms.size()) + underflow);
     const double norm = up(largest(norm_) + kink);
     const double cuts = static_cast<double>(std::bit_width(end - begin)) + 1;
-    const double rounding = unit_roundoff * ((2 * count + (16 * d + 4) * cuts) * (norm + kink) +
-                                             64 * d * cuts * std::sqrt(most * sizes));
+    const double rounding = unit_roundoff *
+                            ((2 * count + (16 * d + 4) * cuts) * (norm + kink) +
+                             32 * d * most * norm_bound(sizes.data(), sizes.size()));
     const double rho = up(largest(rho_) + rounding + underflow), inherited = largest(inherited_);
     const double local = largest(fresh_);
     const std::size_t parts = end - begin + 1;

@@ -100,7 +100,7 @@ void start(const Network& network, const RationalBezier& curve, bool, Partition&
     const Pair from{curve.start}, part = (Pair{curve.end} - from) / (Pair{1} - from);
     const bool all = curve.start == 0 && curve.end == 1;
     std::vector<double> high((degree + 1) * in), low((degree + 1) * in);
-    std::vector<double> steps(degree, 0.0);
+    std::vector<double> steps(degree * in);
     for (std::size_t q = 0; q < in; ++q) {
         Bernstein<Pair> x;
         x.degree = degree;
@@ -109,10 +109,7 @@ void start(const Network& network, const RationalBezier& curve, bool, Partition&
                 add_product(x[i], {curve.points[j][q], 0}, curve.mix(i, j));
             x[i] = two_sum(x[i].high, x[i].low);
         }
-        for (std::size_t i = 0; i < degree; ++i) {
-            const double step = (x[i + 1] - x[i]).high;
-            steps[i] += step * step;
-        }
+        for (std::size_t i = 0; i < degree; ++i) steps[i * in + q] = (x[i + 1] - x[i]).high;
         if (!all) x = restrict_to(x, from, part);
         for (std::size_t i = 0; i <= degree; ++i) {
             high[i * in + q] = x[i].high;
@@ -120,7 +117,8 @@ void start(const Network& network, const RationalBezier& curve, bool, Partition&
         }
     }
     double speed = 0, size = 0;
-    for (const double squares : steps) speed = std::max(speed, squares);
+    for (std::size_t i = 0; i < degree; ++i)
+        speed = std::max(speed, norm_bound(&steps[i * in], in));
     for (std::size_t j = 0; j < curve.points.size(); ++j) {
         double most = 0;
         for (std::size_t i = 0; i <= degree; ++i) most = std::max(most, std::abs(curve.mix(i, j)));
@@ -128,7 +126,7 @@ void start(const Network& network, const RationalBezier& curve, bool, Partition&
     }
     // Sums and restrictions lose less than 2^-90 of what they are made of.
     const double rounding = up(0x1p-90 * size + underflow);
-    whole.speeds = {up(d * (std::sqrt(speed) * (1 + 0x1p-20) + rounding) + whole.w_speed)};
+    whole.speeds = {up(d * (speed * (1 + 0x1p-20) + rounding) + whole.w_speed)};
     std::vector<double> row_low(n);
     for (std::size_t i = 0; i <= degree; ++i) {
         double* row = whole.row(i);

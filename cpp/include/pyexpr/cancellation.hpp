@@ -29,6 +29,7 @@ struct Sources {
     Identities::Points points;  // mixed alike for every input
     // Multiples of them where the piece starts and ends; or none.
     std::array<const std::vector<double>*, 2> ends;
+    double start = 0;  // of its parameter
 
     explicit Sources(const Piece& piece);
 };

@@ -73,6 +73,7 @@ private:
     Letter by_bounds(const Question& question, const Bernstein<double>& f, const Doubt& doubt,
                      std::vector<CurveEvent>& events) const;
     Letter by_bias(const Question& question);
+    bool letter_of_bias(const Question& question);
     bool vanishes_at(const Question& question, bool start);
     Letter by_ends(const Question& question, Bernstein<double> f, double error, double slope,
                    std::vector<CurveEvent>& events);

@@ -63,10 +63,11 @@ private:
                      std::size_t width);
     void multiply(Scratch& scratch);
     void bound_gains(const std::vector<std::uint32_t>& live);
-    double speed(std::size_t cell) const;
+    double speed(std::size_t cell);
     void find_kinks(std::size_t cell);
     void add_kinks(std::size_t cell, std::size_t begin_point, std::size_t end_point,
                    const Span& span);
+    void add_terms(double* row);
     void cut(Partition& out, std::size_t cell, const Span& span, std::size_t& next);
     void add_row(Partition& out, std::size_t row);
     void bound_cut_cell(Partition& out, std::size_t cell, std::size_t first_row);
@@ -86,7 +87,13 @@ private:
     std::vector<Word> sometimes_, always_;    // [letter words]: thresholds passed on the slice
     std::vector<double> constant_;            // b plus what the inactive neurons add, by w
     double constant_norm_ = 0;                // >= |inactive outputs|_2, by w
-    std::vector<double> slopes_, offsets_;    // [active]: on one cell
+    std::vector<double> slopes_, offsets_, steps_;    // [active]: on one cell
+    struct Term {
+        std::size_t neuron;
+        double factor;
+    };
+    std::vector<Term> terms_;                 // of one sum
+    std::vector<double> low_;                 // [width]: low parts of a row
     std::vector<Kink> kinks_;                 // of one cell
     Buffer rows_;                             // [rows, width]: on the old cells
     Buffer spans_;                            // [depth, degree + 1, width]
