@@ -101,6 +101,29 @@ def test_a_count_as_json(model: str, tmp_path: Path, capsys: pytest.CaptureFixtu
     assert printed["certificate"]["signs"]["asked"] == regions.certificate.signs.asked
 
 
+def test_a_count_on_an_arc(model: str, capsys: pytest.CaptureFixture[str]) -> None:
+    start, end = (np.random.default_rng(seed).standard_normal(2) for seed in (0, 1))
+    for options, angle in ([], np.pi / 2), (["6"], 6.0):
+        assert cli.main(["count", model, "--arc", *options]) == 0
+        regions = pyexpr.count_regions(MODEL, pyexpr.Arc(start, end, angle))
+        assert capsys.readouterr().out == f"{regions}\n"
+
+
+def test_a_trace_is_told_drawn_and_kept(
+    model: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    picture, kept = tmp_path / "trace.png", tmp_path / "trace.npz"
+    options = ["--arc", "--plot", str(picture), "--save", str(kept)]
+    assert cli.main(["trace", model, *options]) == 0
+    start, end = (np.random.default_rng(seed).standard_normal(2) for seed in (0, 1))
+    trace = pyexpr.trace(MODEL, pyexpr.Arc(start, end))
+    out = capsys.readouterr().out
+    assert str(trace.lengths) in out
+    assert re.search(rf"activation regions +{trace.n_regions}\n", out)
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    assert pyexpr.load_trace(kept).t.tolist() == trace.t.tolist()
+
+
 def test_show_prints_the_network(model: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["show", model]) == 0
     out = capsys.readouterr().out
@@ -120,6 +143,8 @@ BAD = {
         ["count", "MODEL", "--points", "DIR/points.csv", "--to", "random:1"],
         "leave out --from and --to",
     ),
+    "an arc of more than a turn": (["trace", "MODEL", "--arc", "7"], "angle"),
+    "a picture of no kind": (["trace", "MODEL", "--plot", "DIR/trace.txt"], "txt"),
     "no such row": (
         ["count", "MODEL", "--points", "DIR/points.csv", "--rows", "0", "3"],
         "no row 3",

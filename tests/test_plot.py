@@ -434,3 +434,11 @@ def test_without_matplotlib_the_error_says_how_to_install_it() -> None:
         "except ImportError as error:\n    print(error)"
     )
     assert 'pip install "pyexpr-regions[plot]"' in run(code)
+
+
+@pytest.mark.parametrize("name", TRACES)
+def test_an_overview_has_three_pictures(name: str, pyplot: Any) -> None:
+    figure = plot.overview(TRACES[name]())
+    draw(figure)
+    assert len([ax for ax in figure.axes if ax.get_xlabel()]) == 3
+    assert pyplot.get_fignums() == []

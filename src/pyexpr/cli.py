@@ -81,12 +81,12 @@ def _trace(arguments: argparse.Namespace) -> None:
 
     net = _network(arguments)
     found = trace(net, _trajectory(arguments, net), progress=_wants_bar())
-    print(found)
-    print(found.lengths)
-    if arguments.save:
-        found.save(arguments.save)
     if arguments.plot:
         _plot(found, arguments.plot)
+    if arguments.save:
+        found.save(arguments.save)
+    print(found)
+    print(found.lengths)
 
 
 def _plot(trace: Trace, path: str) -> None:

@@ -8,7 +8,7 @@ from pyexpr._arrays import FloatArray
 from pyexpr.tracing.masked import Letters
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Moment:
     """A trajectory and a network at one t; arrays are read-only.
 
@@ -36,3 +36,6 @@ class Moment:
     pattern: Letters
     value: FloatArray
     derivative: FloatArray
+
+    def __repr__(self) -> str:
+        return f"<Moment t = {self.t:.6g} of region {self.region}, value {self.value}>"
