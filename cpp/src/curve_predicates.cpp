@@ -31,7 +31,7 @@ Meeting meeting(const Vertex& v) {
 }  // namespace
 
 CurvePredicates::CurvePredicates(const Network& network, const Piece& curve, bool certify)
-    : Predicates(network, curve, certify), curve_(std::get<RationalBezier>(curve)) {}
+    : Predicates(network, curve, certify) {}
 
 void CurvePredicates::letters(const Partitions& partitions, const Slice& slice, std::size_t cell,
                               const CellLetters& out, std::vector<CurveEvent>& events) {

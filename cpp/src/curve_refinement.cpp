@@ -42,7 +42,7 @@ Bernstein<double> WeightCutter::up_to(double stop) {
 }
 
 void CurveRefinement::prepare(const Network& network, const Partition& from, const Slice& slice,
-                              const CurveEvents& events, const std::vector<std::uint32_t>& live,
+                              const CurveEvents& events, const std::vector<std::uint32_t>&,
                               const Wanted& wanted, Scratch& scratch) {
     level_ = &network.level(slice.level);
     next_ = &network.map(slice.level + 1);
@@ -54,7 +54,7 @@ void CurveRefinement::prepare(const Network& network, const Partition& from, con
     find_active();
     fold_constants();
     multiply(scratch);
-    bound_gains(live);
+    bound_gains();
 }
 
 // A neuron is constant on the slice if all pieces it visits there are flat.
@@ -144,7 +144,7 @@ void CurveRefinement::multiply(Scratch& scratch) {
 }
 
 // As for lines: eps' <= lipschitz (|W|_2 eps + |row norms|_2 rho).
-void CurveRefinement::bound_gains(const std::vector<std::uint32_t>&) {
+void CurveRefinement::bound_gains() {
     const Activation& phi = level_->activation;
     const AffineMap& map = level_->map();
     active_norms_.clear();

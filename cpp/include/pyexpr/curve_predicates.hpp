@@ -87,7 +87,6 @@ private:
     // Exactly where a vertex is, on a pattern next to it.
     Algebraic number(const Pattern& pattern, const Vertex& vertex);
 
-    const RationalBezier& curve_;
     Pattern pattern_;
     std::vector<Root> roots_;
     std::vector<Word> negative_;

@@ -30,7 +30,7 @@ private:
 
 class CurveRefinement {
 public:
-    // As Refinement does.
+    // As Refinement does, but without the norms of blocks: `live` is not read.
     void prepare(const Network& network, const Partition& from, const Slice& slice,
                  const CurveEvents& events, const std::vector<std::uint32_t>& live,
                  const Wanted& wanted, Scratch& scratch);
@@ -56,13 +56,19 @@ private:
         double norm, size;
     };
 
+    // Of a sum of columns.
+    struct Term {
+        std::size_t neuron;
+        double factor;
+    };
+
     std::size_t rows() const { return slice_.cells() * from_->degree + 1; }
     void find_active();
     void fold_constants();
     void fill_hidden(std::size_t row, std::size_t count, const Word* letters, double* out,
                      std::size_t width);
     void multiply(Scratch& scratch);
-    void bound_gains(const std::vector<std::uint32_t>& live);
+    void bound_gains();
     double speed(std::size_t cell);
     void find_kinks(std::size_t cell);
     void add_kinks(std::size_t cell, std::size_t begin_point, std::size_t end_point,
@@ -88,10 +94,6 @@ private:
     std::vector<double> constant_;            // b plus what the inactive neurons add, by w
     double constant_norm_ = 0;                // >= |inactive outputs|_2, by w
     std::vector<double> slopes_, offsets_, steps_;    // [active]: on one cell
-    struct Term {
-        std::size_t neuron;
-        double factor;
-    };
     std::vector<Term> terms_;                 // of one sum
     std::vector<double> low_;                 // [width]: low parts of a row
     std::vector<Kink> kinks_;                 // of one cell
