@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 import numpy.typing as npt
 
 from pyexpr import _core
-from pyexpr._arrays import end_points, shape_of
+from pyexpr._arrays import FloatArray, end_points, shape_of
 from pyexpr.network import Network, NetworkLike, as_network
 from pyexpr.trajectories import Line, Piece, Trajectory
 
+Given: TypeAlias = Trajectory | npt.ArrayLike
 
-def read_arguments(
-    net: NetworkLike, trajectory: Trajectory | npt.ArrayLike, x1: npt.ArrayLike | None
-) -> tuple[Network, Trajectory]:
-    """The network and the trajectory through its inputs that are meant.
+
+def read_curve(
+    net: NetworkLike, trajectory: Given, x1: npt.ArrayLike | None
+) -> tuple[Network, _core.Trajectory]:
+    """The network and the curve through its inputs that are meant, for the compiled core.
 
     Raises
     ------
@@ -23,23 +27,48 @@ def read_arguments(
         As the network and the points raise them.
     """
     if isinstance(trajectory, Trajectory):
-        if x1 is not None:
-            raise TypeError("x1 goes with a point, not with a trajectory; leave it out")
-        network = as_network(net, input_shape=trajectory.shape)
-        if trajectory.shape != network.input_shape:
-            raise ValueError(
-                f"trajectory has points of shape {trajectory.shape}, "
-                f"but the network's input is {network.input_shape}"
-            )
-        return network, trajectory
+        network, curve = read_arguments(net, trajectory, x1)
+        return network, core_trajectory(curve)
+    network, x0, end = _segment(net, trajectory, x1)
+    return network, _core.Trajectory([_core.line(x0, end)], False)
+
+
+def read_arguments(
+    net: NetworkLike, trajectory: Given, x1: npt.ArrayLike | None
+) -> tuple[Network, Trajectory]:
+    """The network and the trajectory; errors as for `read_curve`."""
+    if not isinstance(trajectory, Trajectory):
+        network, x0, end = _segment(net, trajectory, x1)
+        return network, Line(x0.reshape(network.input_shape), end.reshape(network.input_shape))
+    if x1 is not None:
+        raise TypeError("x1 goes with a point, not with a trajectory; leave it out")
+    network = as_network(net, input_shape=trajectory.shape)
+    if trajectory.shape != network.input_shape:
+        raise ValueError(
+            f"trajectory has points of shape {trajectory.shape}, "
+            f"but the network's input is {network.input_shape}"
+        )
+    return network, trajectory
+
+
+def is_segment(trajectory: Given) -> bool:
+    """Whether a pattern cannot come back on it."""
+    if not isinstance(trajectory, Trajectory):
+        return True
+    return len(trajectory.pieces) == 1 and trajectory.pieces[0].is_line
+
+
+def _segment(
+    net: NetworkLike, x0: npt.ArrayLike, x1: npt.ArrayLike | None
+) -> tuple[Network, FloatArray, FloatArray]:
+    """The network and two points, flat."""
     if x1 is None:
         raise TypeError(
-            f"trajectory is a {type(trajectory).__name__}; it must be a trajectory such as "
+            f"trajectory is a {type(x0).__name__}; it must be a trajectory such as "
             "pyexpr.Arc(x0, x1), or the first of two points, x0 and x1"
         )
-    network = as_network(net, input_shape=shape_of(trajectory))
-    x0, x1 = end_points(trajectory, x1, network.input_shape)
-    return network, Line(x0.reshape(network.input_shape), x1.reshape(network.input_shape))
+    network = as_network(net, input_shape=shape_of(x0))
+    return network, *end_points(x0, x1, network.input_shape)
 
 
 def core_piece(piece: Piece) -> _core.Piece:

@@ -9,16 +9,15 @@ import numpy as np
 import numpy.typing as npt
 
 from pyexpr import _core
-from pyexpr._curves import core_trajectory, read_arguments
+from pyexpr._curves import Given, is_segment, read_curve
 from pyexpr._progress import Progress, progress_bar
 from pyexpr.certificate import Count, Counts, from_rows
 from pyexpr.network import NetworkLike
-from pyexpr.trajectories import Trajectory
 
 
 def count_regions(
     net: NetworkLike,
-    trajectory: Trajectory | npt.ArrayLike,
+    trajectory: Given,
     x1: npt.ArrayLike | None = None,
     *,
     kind: Literal["linear", "activation"] = "linear",
@@ -60,15 +59,15 @@ def count_regions(
         raise ValueError(f'kind is {kind!r}; it must be "linear" or "activation"')
     linear = kind == "linear"
     count = _core.count_linear_regions if linear else _core.count_activation_regions
-    network, curve = read_arguments(net, trajectory, x1)
+    network, curve = read_curve(net, trajectory, x1)
     with progress_bar(progress, "regions") as tell:
-        regions, decisions = count(network._core, core_trajectory(curve), tell)
+        regions, decisions = count(network._core, curve, tell)
     return Count(regions, from_rows(decisions))
 
 
 def count_patterns(
     net: NetworkLike,
-    trajectory: Trajectory | npt.ArrayLike,
+    trajectory: Given,
     x1: npt.ArrayLike | None = None,
     *,
     progress: Progress = False,
@@ -79,18 +78,18 @@ def count_patterns(
     on a line no pattern comes back, and this is the number of activation regions; a curve may come
     back to a pattern, and distinct patterns are kept in memory.
     """
-    network, curve = read_arguments(net, trajectory, x1)
-    line = len(curve.pieces) == 1 and curve.pieces[0].is_line
-    count = _core.count_activation_regions if line else _core.count_patterns
+    network, curve = read_curve(net, trajectory, x1)
+    segment = is_segment(trajectory)
+    count = _core.count_activation_regions if segment else _core.count_patterns
     with progress_bar(progress, "patterns") as tell:
-        patterns, decisions = count(network._core, core_trajectory(curve), tell)
+        patterns, decisions = count(network._core, curve, tell)
     return Count(patterns, from_rows(decisions))
 
 
 @overload
 def count_transitions(
     net: NetworkLike,
-    trajectory: Trajectory | npt.ArrayLike,
+    trajectory: Given,
     x1: npt.ArrayLike | None = None,
     *,
     per: Literal["total"] = "total",
@@ -99,7 +98,7 @@ def count_transitions(
 @overload
 def count_transitions(
     net: NetworkLike,
-    trajectory: Trajectory | npt.ArrayLike,
+    trajectory: Given,
     x1: npt.ArrayLike | None = None,
     *,
     per: Literal["layer", "neuron"],
@@ -107,7 +106,7 @@ def count_transitions(
 ) -> Counts: ...
 def count_transitions(
     net: NetworkLike,
-    trajectory: Trajectory | npt.ArrayLike,
+    trajectory: Given,
     x1: npt.ArrayLike | None = None,
     *,
     per: Literal["total", "layer", "neuron"] = "total",
@@ -134,9 +133,9 @@ def count_transitions(
     """
     if per not in ("total", "layer", "neuron"):
         raise ValueError(f'per is {per!r}; it must be "total", "layer" or "neuron"')
-    network, curve = read_arguments(net, trajectory, x1)
+    network, curve = read_curve(net, trajectory, x1)
     with progress_bar(progress, "transitions") as tell:
-        counts, decisions = _core.count_transitions(network._core, core_trajectory(curve), tell)
+        counts, decisions = _core.count_transitions(network._core, curve, tell)
     certificate = from_rows(decisions)
     if per == "neuron":
         return Counts(counts, certificate)
