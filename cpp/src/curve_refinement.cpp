@@ -71,25 +71,9 @@ void CurveRefinement::find_active() {
 }
 
 void CurveRefinement::fold_constants() {
-    const Activation& phi = level_->activation;
-    constant_.assign(next_->bias(), next_->bias() + next_->outputs());
-    std::vector<double> low(next_->outputs(), 0.0);
-    double squares = 0;
-    auto next_active = active_.begin();
-    for (std::size_t q = 0; q < phi.width(); ++q) {
-        if (next_active != active_.end() && *next_active == q) {
-            ++next_active;
-            continue;
-        }
-        const std::size_t piece = phi.piece(events_->left.data(), q);
-        const double value = phi.offset(piece, q);
-        if (value == 0) continue;
-        squares += value * value;
-        next_->add_column_extended(q, value, phi.offset_low(piece, q), constant_.data(),
-                                   low.data());
-    }
-    if (squares > 0) add(low.data(), constant_.data(), next_->outputs());
-    constant_norm_ = up(std::sqrt(squares) + underflow);
+    constant_norm_ = pyexpr::fold_constants(*level_, *next_, events_->left.data(), active_,
+                                            constant_, low_);
+    add(low_.data(), constant_.data(), next_->outputs());
 }
 
 // What is active in `count` rows of one cell, one after another or each at its own place.

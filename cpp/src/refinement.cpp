@@ -58,6 +58,28 @@ void find_active(const Level& level, const Word* sometimes, const Word* always,
         out.push_back(static_cast<std::uint32_t>(q));
 }
 
+double fold_constants(const Level& level, const AffineMap& next, const Word* letters,
+                      const std::vector<std::uint32_t>& active, std::vector<double>& constant,
+                      std::vector<double>& low) {
+    const Activation& phi = level.activation;
+    constant.assign(next.bias(), next.bias() + next.outputs());
+    low.assign(next.outputs(), 0.0);
+    double squares = 0;
+    auto next_active = active.begin();
+    for (std::size_t q = 0; q < phi.width(); ++q) {
+        if (next_active != active.end() && *next_active == q) {
+            ++next_active;
+            continue;
+        }
+        const std::size_t piece = phi.piece(letters, q);
+        const double value = phi.offset(piece, q);
+        if (value == 0) continue;
+        squares += value * value;
+        next.add_column_extended(q, value, phi.offset_low(piece, q), constant.data(), low.data());
+    }
+    return up(std::sqrt(squares) + underflow);
+}
+
 void multiply_active(const AffineMap& map, const std::vector<std::uint32_t>& active,
                      std::size_t rows, Scratch& scratch, double* y) {
     const Dense* dense = map.dense();
@@ -113,25 +135,9 @@ void Refinement::find_active() {
 }
 
 void Refinement::fold_constants() {
-    const Activation& phi = level_->activation;
-    constant_.assign(next_->bias(), next_->bias() + next_->outputs());
-    constant_low_.assign(next_->outputs(), 0.0);
-    double squares = 0;
-    auto next_active = active_.begin();
-    for (std::size_t q = 0; q < phi.width(); ++q) {
-        if (next_active != active_.end() && *next_active == q) {
-            ++next_active;
-            continue;
-        }
-        const double value = phi.offset(phi.piece(events_->left.data(), q), q);
-        if (value == 0) continue;
-        squares += value * value;
-        next_->add_column_extended(q, value, phi.offset_low(phi.piece(events_->left.data(), q), q),
-                                   constant_.data(), constant_low_.data());
-    }
-    if (wanted_.rows == Rows::plain && squares > 0)
-        add(constant_low_.data(), constant_.data(), next_->outputs());
-    constant_norm_ = up(std::sqrt(squares) + underflow);
+    constant_norm_ = pyexpr::fold_constants(*level_, *next_, events_->left.data(), active_,
+                                            constant_, constant_low_);
+    if (wanted_.rows == Rows::plain) add(constant_low_.data(), constant_.data(), next_->outputs());
 }
 
 // Of what is active, phi, or the entry itself where it passes; one after another, or each at its

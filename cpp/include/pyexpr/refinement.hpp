@@ -35,6 +35,11 @@ struct Wanted {
 void find_active(const Level& level, const Word* sometimes, const Word* always,
                  std::vector<std::uint32_t>& out);
 
+// (constant, low) = b plus what the neurons that are not active add; >= |their outputs|_2.
+double fold_constants(const Level& level, const AffineMap& next, const Word* letters,
+                      const std::vector<std::uint32_t>& active, std::vector<double>& constant,
+                      std::vector<double>& low);
+
 // y [rows, outputs] = W h, for what is active in scratch.hidden: one after another for a single
 // matrix, else each at its own place.
 void multiply_active(const AffineMap& map, const std::vector<std::uint32_t>& active,
