@@ -9,16 +9,13 @@ Case i is made from the seed i alone, so that a failure is reproduced by `make_c
 import os
 import sys
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
-from itertools import chain
-from multiprocessing import get_context
-from traceback import extract_tb
 
 import numpy as np
 import pytest
 from curve_judge import check_case, counted, expected_counts, judged, network, oracle_layers, widths
 from curve_strategies import Curve, CurveCase, curve, factored
+from fuzzing import Fuzz
 from judge import piecewise_linear
 from strategies import Activation, Array, DenseLayer
 from test_fuzz import make_activation, make_layers
@@ -27,7 +24,6 @@ import pyexpr
 
 Rng = np.random.Generator
 Points = list[list[float]]
-BLOCK = 100  # cases a task
 GRID = np.arange(33) / 32
 
 
@@ -245,39 +241,18 @@ def activations(rng: Rng, hidden: list[int]) -> list[Activation]:
     return [make_activation(rng, width) for width in hidden]
 
 
-def wrong_cases(first: int, last: int) -> list[tuple[int, str]]:
-    """Indices in [first, last) of the cases that are wrong, and how."""
-    wrong = []
-    for index in range(first, last):
-        try:
-            check_case(make_case(index))
-        except Exception as error:  # a crash is a failure like any other
-            place = extract_tb(error.__traceback__)[-1]
-            wrong.append((index, f"{type(error).__name__} {error} at {place.name}: {place.line}"))
-    return wrong
-
-
-def fuzz(n_cases: int, first: int = 0) -> list[tuple[int, str]]:
-    """Compare, with a process a core, and print how many were compared."""
-    starts = range(first, first + n_cases, BLOCK)
-    ends = [min(start + BLOCK, first + n_cases) for start in starts]
-    with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
-        wrong = [*chain.from_iterable(pool.map(wrong_cases, starts, ends))]
-    print(f"fuzz: {n_cases} networks on curves compared with the oracle, {len(wrong)} wrong")
-    for index, error in wrong[:10]:
-        print(f"  make_case({index}): {error}\n    {make_case(index)!r}")
-    return wrong
+FUZZ = Fuzz("networks on curves", make_case, check_case)
 
 
 @pytest.mark.fuzz
 def test_many_small_networks_on_curves() -> None:
     n_cases = int(os.environ.get("PYEXPR_CURVE_FUZZ", "20000"))
     assert n_cases > 0
-    assert fuzz(n_cases) == []
+    assert FUZZ.run(n_cases) == []
 
 
 def test_a_few_small_networks_on_curves() -> None:
-    assert wrong_cases(0, 200) == []
+    assert FUZZ.wrong(0, 200) == []
 
 
 def test_a_wrong_count_is_noticed() -> None:
@@ -294,4 +269,4 @@ def test_a_wrong_count_is_noticed() -> None:
 
 if __name__ == "__main__":
     arguments = [int(argument) for argument in sys.argv[1:]]
-    sys.exit(1 if fuzz(*(arguments or [20_000])) else 0)
+    sys.exit(1 if FUZZ.run(*(arguments or [20_000])) else 0)

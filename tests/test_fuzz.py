@@ -9,15 +9,13 @@ Case i is made from the seed i alone, so that a failure is reproduced by `make_c
 import os
 import sys
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
-from itertools import chain, pairwise
-from multiprocessing import get_context
-from traceback import extract_tb
+from itertools import pairwise
 
 import numpy as np
 import pytest
 from corpus import ABS, HARD_TANH, RELU, RELU6
+from fuzzing import Fuzz
 from judge import (
     check_breakpoints,
     check_letters,
@@ -187,39 +185,18 @@ def check(case: Case) -> None:
     assert trace.bends.tolist() == exact_slopes_change(analysis)
 
 
-def wrong_cases(first: int, last: int) -> list[tuple[int, str]]:
-    """Indices in [first, last) of the cases that are wrong, and how."""
-    wrong = []
-    for index in range(first, last):
-        try:
-            check(make_case(index))
-        except Exception as error:  # a crash is a failure like any other
-            place = extract_tb(error.__traceback__)[-1]
-            wrong.append((index, f"{type(error).__name__} {error} at {place.name}: {place.line}"))
-    return wrong
-
-
-def fuzz(n_cases: int, first: int = 0) -> list[tuple[int, str]]:
-    """Compare, with a process a core, and print how many were compared."""
-    starts = range(first, first + n_cases, BLOCK)
-    ends = [min(start + BLOCK, first + n_cases) for start in starts]
-    with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
-        wrong = [*chain.from_iterable(pool.map(wrong_cases, starts, ends))]
-    print(f"fuzz: {n_cases} networks compared with the oracle, {len(wrong)} wrong")
-    for index, error in wrong[:10]:
-        print(f"  make_case({index}): {error}\n    {make_case(index)!r}")
-    return wrong
+FUZZ = Fuzz("networks", make_case, check)
 
 
 @pytest.mark.fuzz
 def test_many_small_networks() -> None:
     n_cases = int(os.environ.get("PYEXPR_FUZZ", "100000"))
     assert n_cases > 0
-    assert fuzz(n_cases) == []
+    assert FUZZ.run(n_cases) == []
 
 
 def test_a_few_small_networks() -> None:
-    assert wrong_cases(0, 300) == []
+    assert FUZZ.wrong(0, 300) == []
 
 
 def test_a_wrong_count_is_noticed() -> None:
@@ -236,4 +213,4 @@ def test_a_wrong_count_is_noticed() -> None:
 
 if __name__ == "__main__":
     arguments = [int(argument) for argument in sys.argv[1:]]
-    sys.exit(1 if fuzz(*(arguments or [100_000])) else 0)
+    sys.exit(1 if FUZZ.run(*(arguments or [100_000])) else 0)
