@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 Progress: TypeAlias = bool | Callable[[float], object]
 
@@ -51,7 +51,7 @@ def has_bars() -> bool:
     return find_spec("tqdm") is not None
 
 
-def _tqdm(what: str):  # type: ignore[no-untyped-def]  # tqdm ships no types
+def _tqdm(what: str) -> Any:  # tqdm ships no types
     try:
         from tqdm import tqdm
     except ImportError as error:

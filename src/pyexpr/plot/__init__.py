@@ -4,8 +4,10 @@ Every function draws on the axes that it is given, or on those of a new figure o
 width, and returns them. It sets sizes relative to matplotlib's `font.size`, and no global state.
 """
 
+from importlib import import_module as _import_module
+
 try:
-    import matplotlib as _matplotlib  # noqa: F401
+    _import_module("matplotlib")
 except ImportError as error:
     raise ImportError(
         'pyexpr.plot needs matplotlib; install it by: pip install "pyexpr-regions[plot]"'
