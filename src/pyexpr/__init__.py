@@ -82,7 +82,10 @@ __all__ = [
 ]
 
 
+_ON_DEMAND = ("bounds", "constructions", "plot", "theory")  # plot needs matplotlib
+
+
 def __getattr__(name: str) -> ModuleType:
-    if name == "plot":  # needs matplotlib
-        return import_module("pyexpr.plot")
+    if name in _ON_DEMAND:
+        return import_module(f"pyexpr.{name}")
     raise AttributeError(f"module 'pyexpr' has no attribute {name!r}")

@@ -8,6 +8,7 @@ import math
 import os
 import sys
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from pyexpr import __version__
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 FAILED = 1
 INTERRUPTED = 130  # what a shell reports for a command that Ctrl-C ended
 BROKEN_PIPE = 141
+_MOST_WEIGHTS = 20_000_000  # of a random network to be counted
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -89,6 +91,36 @@ def _trace(arguments: argparse.Namespace) -> None:
     print(found.lengths)
 
 
+def _bounds(arguments: argparse.Namespace) -> None:
+    from pyexpr import Network
+    from pyexpr.bounds import Architecture, table
+
+    sizes = _sizes(arguments.network)
+    if sizes is None:
+        (arguments.model,) = arguments.network
+        net = _network(arguments)
+    else:
+        architecture = Architecture(sizes, arguments.activation)
+        if sum(a * b for a, b in pairwise(sizes)) > _MOST_WEIGHTS:
+            print(table(architecture))
+            print(f"\nnot counted: more than {_MOST_WEIGHTS:,} weights")
+            return
+        net = Network.random(sizes, arguments.activation, seed=arguments.seed)
+    print(table(net, _trajectory(arguments, net), progress=_wants_bar()))
+
+
+def _sizes(network: list[str]) -> list[int] | None:
+    """None for a file."""
+    if len(network) == 1 and not network[0].lstrip("-").isdecimal():
+        return None
+    try:
+        return [int(size) for size in network]
+    except ValueError:
+        raise ValueError(
+            f"network is {' '.join(network)!r}; it must be a file, or sizes such as 784 256 256 10"
+        ) from None
+
+
 def _plot(trace: Trace, path: str) -> None:
     from pyexpr import plot
 
@@ -139,6 +171,12 @@ def _parser() -> argparse.ArgumentParser:
     demo.set_defaults(command=_demo)
     show = commands.add_parser("show", help="print a network's tensors, shapes and neurons")
     show.set_defaults(command=_show)
+    bounds = commands.add_parser(
+        "bounds",
+        help="print the bounds on the regions of an architecture or a network, beside the count",
+        description="Of sizes, a random network is counted: weights N(0, 2 / fan_in), no biases.",
+    )
+    bounds.set_defaults(command=_bounds)
     points = "A point is a .npy, .npz or .csv file that holds nothing else, or random:SEED."
     count = commands.add_parser(
         "count", help="count along a segment or an arc between two points", epilog=points
@@ -148,12 +186,18 @@ def _parser() -> argparse.ArgumentParser:
         "trace", help="tell, keep and draw all that happens along it", epilog=points
     )
     trace.set_defaults(command=_trace)
+    bounds.add_argument(
+        "network", nargs="+", help="inputs, hidden widths, outputs; or a .onnx, .nnet or .npz file"
+    )
+    bounds.add_argument("--activation", default="relu", metavar="NAME", help="relu if not given")
+    bounds.add_argument("--seed", type=int, default=2, help="of the random network, 2 if not given")
     for command in (show, count, trace):
         command.add_argument("model", help="a .onnx, .nnet or .npz file")
+    for command in (show, bounds, count, trace):
         command.add_argument(
             "--output", metavar="TENSOR", help="the tensor of an ONNX model to stop at"
         )
-    for command in (count, trace):
+    for command in (bounds, count, trace):
         _add_trajectory_options(command)
     count.add_argument("--kind", choices=["linear", "activation"], default="linear")
     count.add_argument(

@@ -152,10 +152,14 @@ class Network:
         ValueError
             The network is no such chain; see `graph`.
         """
-        layers = [*_dense_layers(self._graph)]
-        if len(layers) != len(self._graph.layers) + 1:
+        if not self.is_dense:
             raise ValueError("the network is no chain of dense layers; see its graph")
-        return tuple(layers)
+        return tuple(_dense_layers(self._graph))
+
+    @property
+    def is_dense(self) -> bool:
+        """Whether it is a chain of dense layers."""
+        return sum(1 for _ in _dense_layers(self._graph)) == len(self._graph.layers) + 1
 
     @property
     def input_shape(self) -> tuple[int, ...]:

@@ -1,0 +1,90 @@
+"""Bounds as numbers: integers, or decimals that still have a logarithm where integers have none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal, localcontext
+from typing import Any, Literal, Protocol, TypeAlias, overload
+
+from pyexpr._text import plural
+from pyexpr.activations import ActivationLike
+from pyexpr.bounds.architecture import ArchitectureLike, as_architecture
+
+MAX_DIGITS = 10_000  # of an integer that is written out: longer ones take more than seconds
+
+Number: TypeAlias = int | Decimal
+
+# Every operation is correct to 40 digits, and 10^18 digits before the point overflow.
+_CONTEXT = Context(prec=40, Emax=MAX_EMAX, Emin=MIN_EMIN)
+
+
+class Bound(Protocol):
+    """A function of an architecture; see `pyexpr.bounds` for what all of them take."""
+
+    __name__: str
+
+    @overload
+    def __call__(
+        self,
+        net: ArchitectureLike,
+        *options: Any,
+        activation: ActivationLike | None = None,
+        log10: Literal[False] = False,
+        **named: Any,
+    ) -> int: ...
+    @overload
+    def __call__(
+        self,
+        net: ArchitectureLike,
+        *options: Any,
+        activation: ActivationLike | None = None,
+        log10: Literal[True],
+        **named: Any,
+    ) -> float: ...
+
+
+def bound(formula: Callable[..., Number]) -> Bound:
+    """The bound with this formula of (architecture, one, *options).
+
+    The formula makes its number from `one` by sums, products, powers with integers and
+    `divide`; it is 1, or the decimal 1 to learn the logarithm.
+    """
+
+    def evaluate(
+        net: ArchitectureLike,
+        *options: Any,
+        activation: ActivationLike | None = None,
+        log10: bool = False,
+        **named: Any,
+    ) -> int | float:
+        architecture = as_architecture(net, activation)
+        with localcontext(_CONTEXT):
+            estimate = formula(architecture, Decimal(1), *options, **named)
+            logarithm = float(Decimal(estimate).log10())
+        if log10:
+            return logarithm
+        if logarithm > MAX_DIGITS:
+            raise OverflowError(
+                f"{formula.__name__} has about {plural(int(logarithm) + 1, 'digit')}, more than "
+                f"the {MAX_DIGITS:,} that are written out; log10=True gives its logarithm"
+            )
+        return int(formula(architecture, 1, *options, **named))
+
+    evaluate.__name__ = formula.__name__
+    evaluate.__qualname__ = formula.__qualname__
+    evaluate.__module__ = formula.__module__
+    evaluate.__doc__ = formula.__doc__
+    return evaluate  # type: ignore[return-value]  # overloads have one implementation
+
+
+def divide(a: Number, b: int) -> Number:
+    """a / b, which is an integer."""
+    return a // b if isinstance(a, int) else a / b
+
+
+def choices(one: Number, n: int, parallel: int = 1) -> Iterator[Number]:
+    """C(n, j) parallel^j for j = 0, 1, ..., n."""
+    term = one
+    for j in range(n + 1):
+        yield term
+        term = divide(term * ((n - j) * parallel), j + 1)
