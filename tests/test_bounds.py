@@ -158,8 +158,7 @@ def test_no_lower_bound_is_above_an_upper_one(sizes: list[int]) -> None:
 
 
 def test_two_neurons_do_not_fold_a_line_three_times() -> None:
-    # Theorem 7 of Serra et al. as stated, with w = 2, gives 2 * 3^(L - 1) on one input.
-    assert bounds.line([1, 2, 2, 2, 2, 2, 1]) < 2 * 3**4
+    assert bounds.line([1, 2, 1, 1]) == 5 < 3 * 2
     with pytest.raises(bounds.NotApplicable, match="3 wide"):
         bounds.serra_2018_zonotope_lower([1, 2, 2, 2, 1])
 
@@ -175,6 +174,8 @@ def test_the_maxima_on_a_line() -> None:
     assert relu(4, 5, 3) == 120
     assert relu(2, 5) == 2 * 5 + 3
     assert relu(3, 2, 5) == 4 * 13
+    assert [relu(2), relu(2, 2), relu(2, 2, 2), relu(2, 2, 2, 2)] == [3, 7, 19, 55]
+    assert relu(2, 2, 5) == 6 * 5 + 7
     assert relu(1, 1, 1) == 4
     assert relu(3, 1, 3) == 20
     assert bounds.line([1, 2, 2, 2, 1], activation="leaky_relu") == 27
@@ -196,6 +197,10 @@ def test_the_maximum_of_hard_tanh_on_a_line(widths: list[int]) -> None:
         ((3, 3, 1), "relu", True),
         ((2, 3), "relu", True),
         ((2, 3, 3), "relu", False),
+        ((4, 2, 2, 7), "relu", True),
+        ((2, 2, 2), "relu", True),
+        ((2, 2, 2, 1), "relu", False),
+        ((2, 3, 2), "relu", False),
         ((3, 1, 2, 2), "relu", True),
         ((2, 2, 2), "leaky_relu", True),
         ((1, 5, 2), "hard_tanh", True),

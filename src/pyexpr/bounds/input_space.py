@@ -90,8 +90,7 @@ def serra_2018(architecture: Architecture, one: Number) -> Number:
     hard-tanh, and layers that others bypass are derived here. Other layers do not narrow what
     follows by more than their width.
 
-    Conditions: none. Exact for one layer, and for ReLU with n_0 = 1 if only the last two widths may
-    be 2.
+    Conditions: none. Exact for one layer, and for ReLU with n_0 = 1 if no width but the last is 2.
     Source: Serra, Tjandraatmadja, Ramalingam, "Bounding and counting linear regions of deep neural
     networks" (2018), Theorem 1.
     """

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import takewhile
+
 from pyexpr.activations import ActivationLike
 from pyexpr.bounds.architecture import (
     Architecture,
@@ -42,8 +44,10 @@ def line(architecture: Architecture, one: Number) -> Number:
       prod_l (2 n_l + 1) is not attained from two layers on;
     - f(l + 1) + p for one neuron with a monotone activation, which reparametrises the line.
 
-    Two ReLUs bend a line into a convex curve or make one piece constant: a function of them passes
-    a threshold at most twice, and f(l) <= (2 p n_{l+1} + 3) f(l + 2), for (2, n) ReLUs 2 n + 3.
+    A function of two ReLUs is at a threshold along a convex curve of at most three parts of lines.
+    A line meets such a curve at most twice, and what meets every line k times meets it 3 k times:
+    r layers of two ReLUs make 2 3^(r - 1) + 1 regions, of which each threshold behind them is
+    passed 2 3^(r - 1) times. So f is 2 n + 3 for (2, n) and 6 n + 7 for (2, 2, n) ReLUs.
 
     Attained, see `line_is_attained` and `pyexpr.constructions.line`: for ReLU prod_l (n_l + 1) if
     n_l >= 3 for all l < L, and for hard-tanh prod_l (2 n_l - 1) + 2 sum_l prod_{i < l} (2 n_i - 1).
@@ -58,35 +62,44 @@ def line(architecture: Architecture, one: Number) -> Number:
 def line_is_attained(net: ArchitectureLike, *, activation: ActivationLike | None = None) -> bool:
     """Whether it is proved that some network of this architecture has as many regions as `line`.
 
-    So for chains of dense layers of ReLU, if none but the last two widths is 2; of leaky ReLU with
-    a positive slope; of hard-tanh; and of these mixed. The weights of convolutions are not free.
+    So for chains of dense layers of ReLU, if no width is 2 but at most the last one, and one or two
+    before it; of leaky ReLU with a positive slope; of hard-tanh; and of these mixed. The weights of
+    convolutions are not free.
     """
     architecture = as_architecture(net, activation)
-    *_, last = [0, *range(len(architecture.layers))]
+    layers = architecture.layers
+    behind = [_pairs(layers[i:]) for i in range(len(layers))]
     return architecture.is_dense and all(
-        isinstance(layer, Elementwise) and _is_attained(layer, before_last=last - i)
-        for i, layer in enumerate(architecture.layers)
+        isinstance(layer, Elementwise) and layer.uniform and _is_attained(layer, pairs, after)
+        for layer, pairs, after in zip(layers, behind, reversed(range(len(layers))), strict=True)
     )
 
 
-def _is_attained(layer: Elementwise, before_last: int) -> bool:
-    if not layer.uniform:
-        return False
+def _is_attained(layer: Elementwise, pairs: int, after: int) -> bool:
+    """With so many layers of two ReLUs from this one on, and so many layers after it."""
     is_leaky = layer.breakpoints == 1 and layer.flat == 0 and layer.monotone
-    wide = layer.width != 2 or before_last < 2
-    return is_leaky or layer.is_clip or (layer.is_relu and wide)
+    few = pairs == 0 or (pairs <= 2 and pairs == after) or (pairs <= 3 and pairs == after + 1)
+    return is_leaky or layer.is_clip or (layer.is_relu and few)
 
 
 def most_on_line(architecture: Architecture, one: Number) -> Number:
     """What `line` says."""
-    later = after_next = one
     layers = architecture.layers
+    most = [one] * (len(layers) + 1)  # of what comes from layer i on
     for i in reversed(range(len(layers))):
-        regions = _regions(layers[i], later)
-        if _bends_convexly(layers[i : i + 2]):
-            regions = min(regions, (2 * layers[i + 1].switches(1) + 3) * after_next)
-        later, after_next = regions, later
-    return later
+        most[i] = _regions(layers[i], most[i + 1])
+        if pairs := _pairs(layers[i:]):
+            most[i] = min(most[i], _behind_pairs(layers[i + pairs :], pairs, most[i + pairs :]))
+    return most[0]
+
+
+def _behind_pairs(layers: tuple[Layer, ...], pairs: int, most: list[Number]) -> Number:
+    """Regions of so many layers of two ReLUs and these after them."""
+    passes: int = 2 * 3 ** (pairs - 1)  # of each threshold
+    made = (passes + 1) * most[0]
+    if layers and isinstance(layers[0], Elementwise):
+        return min(made, (passes * (layers[0].switches(1) + 1) + 1) * most[1])
+    return made
 
 
 @bound
@@ -124,10 +137,11 @@ def _regions(layer: Layer, later: Number) -> Number:
     return (switches + 1 - layer.flat_ends) * later + layer.flat_ends
 
 
-def _bends_convexly(layers: tuple[Layer, ...]) -> bool:
-    """Whether these are two ReLUs that nothing bypasses, and neurons behind them."""
-    if len(layers) != 2 or not all(isinstance(layer, Elementwise) for layer in layers):
-        return False
-    first = layers[0]
-    relu = isinstance(first, Elementwise) and first.is_relu
-    return relu and first.width == 2 and first.bottleneck
+def _pairs(layers: tuple[Layer, ...]) -> int:
+    """How many layers of two ReLUs, which nothing bypasses, come first."""
+    return sum(1 for _ in takewhile(_is_pair, layers))
+
+
+def _is_pair(layer: Layer) -> bool:
+    relu = isinstance(layer, Elementwise) and layer.is_relu
+    return relu and layer.width == 2 and layer.bottleneck

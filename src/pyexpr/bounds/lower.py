@@ -69,8 +69,8 @@ def serra_2018_zonotope_lower(architecture: Architecture, one: Number) -> Number
     """2 sum_{j < n_0} C(m - 1, j) (w + 1)^{L - 1}, n_1 = 2 m and w the narrowest layer after it.
 
     Conditions: a chain of ReLU layers, n_1 >= 2, and n_l >= 3 for 1 < l < L.
-    Source: Serra, Tjandraatmadja, Ramalingam (2018), Theorem 7. The paper asks only w >= 2, but two
-    neurons do not fold a line three times: see `line`.
+    Source: Serra, Tjandraatmadja, Ramalingam (2018), Theorem 7. The paper asks for w >= 2; two
+    neurons do not fold a line onto itself three times (see `line`), so that w = 2 is left out here.
     """
     widths = architecture.require_relu("serra_2018_zonotope_lower")
     if any(n < 3 for n in widths[1:-1]):
