@@ -267,6 +267,14 @@ def test_a_maximum_has_one_breakpoint_less_than_entries() -> None:
     assert bounds.all_patterns(net) == 3 * 2
 
 
+def test_windows_of_one_entry_keep_all_dimensions() -> None:
+    builder = Builder((3,))
+    alone = builder.maximum(builder.input, np.array([[0], [1], [2]]))
+    z = builder.dense(alone, np.ones((4, 3)), np.zeros(4))
+    net = pyexpr.Network(builder.graph(builder.activation(z, pyexpr.ReLU())))
+    assert bounds.serra_2018(net) == bounds.montufar_2017(net) == 1 + 4 + 6 + 4
+
+
 # Convolutions.
 
 

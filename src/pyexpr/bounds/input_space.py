@@ -133,7 +133,7 @@ def _step(layer: Layer, inputs: int, one: Number) -> Callable[[list[Number]], li
     def step(later: list[Number]) -> list[Number]:
         return [
             _at(parts, d) * _at(later, min(d, layer.width) if layer.bottleneck else d)
-            for d in range(max(len(parts), 0 if layer.bottleneck else len(later)))
+            for d in range(max(len(parts), len(later)))
         ]
 
     return step
