@@ -43,9 +43,9 @@ def test_the_exact_counts_are_the_oracles(printed: str) -> None:
         assert number(printed, f"in layer {i}") == transitions
 
 
-def test_the_bound_is_the_product(printed: str) -> None:
+def test_the_most_regions_of_the_widths_are_told(printed: str) -> None:
     # Four layers of 64 ReLUs.
-    assert number(printed, "upper bound prod(p n + 1)") == 65**4
+    assert number(printed, "most for any weights") == 65**4
 
 
 def test_every_sampling_has_a_row(printed: str) -> None:

@@ -6,7 +6,6 @@ between two real images of the test set.
 
 from __future__ import annotations
 
-import math
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -19,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import pyexpr
+from pyexpr import bounds
 
 Floats = NDArray[np.float32]
 Letters = NDArray[np.int8]
@@ -70,7 +70,7 @@ class Result:
     test_accuracy: float
     counts: list[Count]
     activation_regions: int
-    bound_factors: list[int]
+    most: int
     samplings: list[Sampling]
 
 
@@ -152,19 +152,6 @@ def sample(net: pyexpr.Network, x0: Floats, x1: Floats, n_points: int) -> Sampli
     return Sampling(n_points, *best_time(lambda: sampled_runs(net, x0, x1, n_points), repeats))
 
 
-def bound_factors(net: pyexpr.Network) -> list[int]:
-    """p n_l + 1 for every layer l; their product bounds the number of regions.
-
-    In each region of the layers before, each of the n_l neurons bends at most p times: once for
-    ReLU, twice for hard-tanh.
-    """
-    return [
-        len(layer.activation.breakpoints) * len(layer.bias) + 1
-        for layer in net.layers
-        if layer.activation is not None
-    ]
-
-
 def load_network(file_name: str) -> tuple[pyexpr.Network, float]:
     """A network that comes with pyexpr, and its accuracy on held-out images."""
     with as_file(files("pyexpr") / "data" / file_name) as path, np.load(path) as arrays:
@@ -190,7 +177,7 @@ def examine(name: str, file_name: str) -> Result:
         test_accuracy=test_accuracy,
         counts=counts,
         activation_regions=next(c.value for c in counts if c.name == ACTIVATION_REGIONS),
-        bound_factors=bound_factors(net),
+        most=bounds.line(net),
         samplings=[sample(net, x0, x1, n_points) for n_points in SAMPLE_SIZES],
     )
 
@@ -230,9 +217,8 @@ def exact_rows(result: Result) -> list[str]:
         for count in result.counts
     ]
     header = format_row("exact, by pyexpr", "count", "time", f"(best of {REPEATS})")
-    bound = format_integer(math.prod(result.bound_factors))
-    factors = " x ".join(map(str, result.bound_factors))
-    return [header, THIN_RULE, *counts, format_row("upper bound prod(p n + 1)", bound, "", factors)]
+    most = format_row("most for any weights", format_integer(result.most))
+    return [header, THIN_RULE, *counts, most]
 
 
 def sampling_rows(result: Result) -> list[str]:
