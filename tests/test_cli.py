@@ -131,6 +131,36 @@ def test_show_prints_the_network(model: str, capsys: pytest.CaptureFixture[str])
     assert "ReLU" in out
 
 
+def test_bounds_of_a_model_are_beside_its_counts(
+    model: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["bounds", model, "--from", "random:3"]) == 0
+    out = capsys.readouterr().out
+    net, x0, x1 = pyexpr.load(model), *(np.random.default_rng(i).standard_normal(2) for i in (3, 1))
+    regions = pyexpr.count_regions(net, x0, x1, kind="activation")
+    assert f"exact: {regions} activation region" in out
+    assert re.search(r"^line +4 ", out, re.M)
+
+
+def test_bounds_of_sizes_are_beside_a_random_networks_counts(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert cli.main(["bounds", "3", "5", "4", "1", "--activation", "hard_tanh", "--arc"]) == 0
+    out = capsys.readouterr().out
+    assert "exact: " in out
+    assert re.search(r"^arc +341 ", out, re.M)  # 4 x 5 (4 x 4 + 1) + 1
+
+
+def test_bounds_of_what_is_too_large_are_told_without_a_count(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert cli.main(["bounds", "784", *["1000000"] * 3, "10"]) == 0
+    out = capsys.readouterr().out
+    assert "exact: " not in out
+    assert "not counted" in out
+    assert re.search(r"^line +1.00e18 ", out, re.M)
+
+
 BAD = {
     "no model": (["count", "missing.npz"], "missing.npz"),
     "a model of no kind": (["count", "model.txt"], r"\.npz"),
@@ -145,6 +175,12 @@ BAD = {
     ),
     "an arc of more than a turn": (["trace", "MODEL", "--arc", "7"], "angle"),
     "a picture of no kind": (["trace", "MODEL", "--plot", "DIR/trace.txt"], "txt"),
+    "no layer": (["bounds", "3"], "sizes"),
+    "a width of 0": (["bounds", "3", "0", "1"], "sizes.1. is 0"),
+    "a width that is none": (["bounds", "3", "x", "1"], "sizes such as"),
+    "an activation that is none": (["bounds", "3", "2", "1", "--activation", "f"], "relu"),
+    "an activation of a model": (["bounds", "MODEL", "--activation", "relu"], "its own"),
+    "a seed below 0": (["bounds", "3", "2", "1", "--seed", "-1"], "seed is -1"),
     "no such row": (
         ["count", "MODEL", "--points", "DIR/points.csv", "--rows", "0", "3"],
         "no row 3",

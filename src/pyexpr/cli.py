@@ -93,19 +93,21 @@ def _trace(arguments: argparse.Namespace) -> None:
 
 def _bounds(arguments: argparse.Namespace) -> None:
     from pyexpr import Network
-    from pyexpr.bounds import Architecture, table
+    from pyexpr.bounds import table
 
     sizes = _sizes(arguments.network)
     if sizes is None:
+        if arguments.activation:
+            raise ValueError("--activation goes with sizes; a network has its own")
         (arguments.model,) = arguments.network
         net = _network(arguments)
     else:
-        architecture = Architecture(sizes, arguments.activation)
+        activation = arguments.activation or "relu"
         if sum(a * b for a, b in pairwise(sizes)) > _MOST_WEIGHTS:
-            print(table(architecture))
+            print(table(sizes, activation=activation))
             print(f"\nnot counted: more than {_MOST_WEIGHTS:,} weights")
             return
-        net = Network.random(sizes, arguments.activation, seed=arguments.seed)
+        net = Network.random(sizes, activation, seed=arguments.seed)
     print(table(net, _trajectory(arguments, net), progress=_wants_bar()))
 
 
@@ -189,7 +191,7 @@ def _parser() -> argparse.ArgumentParser:
     bounds.add_argument(
         "network", nargs="+", help="inputs, hidden widths, outputs; or a .onnx, .nnet or .npz file"
     )
-    bounds.add_argument("--activation", default="relu", metavar="NAME", help="relu if not given")
+    bounds.add_argument("--activation", metavar="NAME", help="of sizes, relu if not given")
     bounds.add_argument("--seed", type=int, default=2, help="of the random network, 2 if not given")
     for command in (show, count, trace):
         command.add_argument("model", help="a .onnx, .nnet or .npz file")

@@ -217,7 +217,7 @@ def exact_rows(result: Result) -> list[str]:
         for count in result.counts
     ]
     header = format_row("exact, by pyexpr", "count", "time", f"(best of {REPEATS})")
-    most = format_row("most for any weights", format_integer(result.most))
+    most = format_row("most for any weights", format_integer(result.most), "")
     return [header, THIN_RULE, *counts, most]
 
 
