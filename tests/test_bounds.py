@@ -216,6 +216,8 @@ def test_what_is_known_to_be_attained(
 def test_circles_and_arcs() -> None:
     assert bounds.circle([2, 3, 3, 1]) == 42
     assert bounds.circle([2, 10, 10, 1]) == 420
+    assert bounds.circle([2, 100, 3000, 1]) == 200 * 6001
+    assert [bounds.circle([2, n, 5, 1]) for n in (1, 2)] == [2 + 10, 4 + 30]
     assert bounds.circle([2, 3, 1], activation="hard_tanh") == 12
     assert bounds.arc([2, 3, 3, 1]) == 43
     unbiased = bounds.Architecture([2, 3, 3, 1], bias=False)

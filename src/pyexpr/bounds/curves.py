@@ -9,10 +9,12 @@ from __future__ import annotations
 import math
 
 from pyexpr._arrays import real_number
-from pyexpr.bounds.architecture import Architecture
+from pyexpr.bounds.architecture import Architecture, Elementwise, Layer
 from pyexpr.bounds.line import most_on_line
 from pyexpr.bounds.numbers import Number, bound
 from pyexpr.network import _integer as check_integer
+
+_FEW = 10  # neurons, of whose layer the patterns are counted
 
 
 @bound
@@ -21,10 +23,12 @@ def circle(architecture: Architecture, one: Number) -> Number:
 
     The first layer has at most 2 p n_1 breakpoints and, since the circle is closed, no more
     regions; then every region gets at most 2 p n_l breakpoints of the next layer. The maximum of
-    k entries has at most 2 (k - 1).
+    k entries has at most 2 (k - 1). Where a narrow layer has fewer patterns than there are regions,
+    regions share them, and with them the function that passes a threshold twice: one ReLU has one
+    pattern in which it varies, and two have three, so that (1, n) has 2 + 2 n and (2, n) 4 + 6 n.
 
-    Conditions: none; layers that others bypass included. For ReLU attained by one layer, and by two
-    if n_1 >= 3 (see `pyexpr.constructions.circle`); never by three or more if n_1 >= 2.
+    Conditions: none; layers that others bypass included. For ReLU attained by one layer and by two
+    (see `pyexpr.constructions.circle`); never by three or more if n_1 >= 2.
     Source: derived here.
     """
     return max(_full_turn(architecture, one, degree=2), one)
@@ -96,11 +100,24 @@ def curve(
 def _full_turn(architecture: Architecture, one: Number, degree: int) -> Number:
     """The most breakpoints of one.
 
-    In one region of what comes before, functions pass a threshold `degree` times; before the first
-    breakpoint, in the whole turn, twice.
+    In one region of what comes before, functions pass a threshold `degree` times; in all regions of
+    one pattern together, and before the first breakpoint, twice.
     """
-    breakpoints = 0 * one
+    breakpoints: Number = 0 * one
+    patterns: float = 1  # an int, or inf
     for layer in architecture.layers:
-        refined = breakpoints * (layer.switches(degree) + 1)
-        breakpoints = max(refined, one * layer.switches(2))
+        of_regions = breakpoints * layer.switches(degree)
+        if patterns * layer.switches(2) < of_regions:
+            of_regions = one * int(patterns) * layer.switches(2)
+        breakpoints = max(breakpoints + of_regions, one * layer.switches(2))
+        patterns *= _varying_words(layer)
     return breakpoints
+
+
+def _varying_words(layer: Layer) -> float:
+    """Patterns of a layer in which what comes later varies; of wide layers, too many to matter."""
+    if not isinstance(layer, Elementwise) or layer.width > _FEW:
+        return math.inf
+    constant = layer.flat**layer.width if layer.bottleneck else 0
+    words: int = (layer.breakpoints + 1) ** layer.width
+    return max(1, words - constant)
