@@ -275,6 +275,7 @@ def test_windows_of_one_entry_keep_all_dimensions() -> None:
     z = builder.dense(alone, np.ones((4, 3)), np.zeros(4))
     net = pyexpr.Network(builder.graph(builder.activation(z, pyexpr.ReLU())))
     assert bounds.serra_2018(net) == bounds.montufar_2017(net) == 1 + 4 + 6 + 4
+    assert bounds.circle(net) == 8
 
 
 # Convolutions.

@@ -106,10 +106,11 @@ def _full_turn(architecture: Architecture, one: Number, degree: int) -> Number:
     breakpoints: Number = 0 * one
     patterns: float = 1  # an int, or inf
     for layer in architecture.layers:
-        of_regions = breakpoints * layer.switches(degree)
-        if patterns * layer.switches(2) < of_regions:
-            of_regions = one * int(patterns) * layer.switches(2)
-        breakpoints = max(breakpoints + of_regions, one * layer.switches(2))
+        alone = one * layer.switches(2)
+        added = breakpoints * layer.switches(degree)
+        if patterns < math.inf:
+            added = min(added, int(patterns) * alone)
+        breakpoints = max(breakpoints + added, alone)
         patterns *= _varying_words(layer)
     return breakpoints
 
