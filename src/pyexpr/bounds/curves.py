@@ -28,7 +28,7 @@ def circle(architecture: Architecture, one: Number) -> Number:
     pattern in which it varies, and two have three, so that (1, n) has 2 + 2 n and (2, n) 4 + 6 n.
 
     Conditions: none; layers that others bypass included. For ReLU attained by one layer and by two
-    (see `pyexpr.constructions.circle`); never by three or more if n_1 >= 2.
+    (see `pyexpr.constructions.circle`); the product never by three or more if n_1 >= 2.
     Source: derived here.
     """
     return max(_full_turn(architecture, one, degree=2), one)
