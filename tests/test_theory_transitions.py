@@ -332,7 +332,7 @@ def test_what_is_no_trajectory_is_refused(function: Callable[..., object]) -> No
         function([6, 3, 1], X0)
     with pytest.raises(TypeError, match="x1 goes with a point"):
         function([6, 3, 1], LINE, X1)
-    with pytest.raises(ValueError, match=r"points of shape \(6,\), but sizes\[0\] is 5"):
+    with pytest.raises(ValueError, match=r"points of shape \(6,\), but the network has 5"):
         function([5, 3, 1], LINE)
     with pytest.raises(ValueError, match="x1 has shape"):
         function([6, 3, 1], X0, X1[:5])

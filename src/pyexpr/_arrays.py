@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import operator
 import reprlib
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -51,6 +52,33 @@ def real_number(name: str, value: object) -> float:
     return float(real_array(name, value, 0))
 
 
+def integer(name: str, value: Any, least: int) -> int:
+    """`value` as an int.
+
+    Raises
+    ------
+    TypeError
+        No integer.
+    ValueError
+        Below `least`.
+    """
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name} is {what(value)}; it must be an integer") from None
+    if number < least:
+        raise ValueError(f"{name} is {number}; it must be at least {least}")
+    return number
+
+
+def not_negative(name: str, value: object) -> float:
+    """`value` as a float that is not negative; errors as for `real_array`."""
+    number = real_number(name, value)
+    if number < 0:
+        raise ValueError(f"{name} is {number}; it must not be negative")
+    return number
+
+
 def end_points(x0: object, x1: object, shape: tuple[int, ...]) -> tuple[FloatArray, FloatArray]:
     """The ends of a segment in an input space of this shape, both flat."""
     return _end_point("x0", x0, shape), _end_point("x1", x1, shape)
@@ -86,11 +114,12 @@ def _as_array(name: str, value: object) -> npt.NDArray[np.generic]:
     except (ValueError, RuntimeError) as error:  # torch's, of a tensor that requires gradients
         raise ValueError(f"{name} is no array of real numbers: {error}") from error
     if array.dtype.kind not in "biuf":
-        raise TypeError(f"{name} is {_what(value)}; it must hold floats or 64-bit integers")
+        raise TypeError(f"{name} is {what(value)}; it must hold floats or 64-bit integers")
     return array
 
 
-def _what(value: object) -> str:
+def what(value: object) -> str:
+    """For errors."""
     if isinstance(value, np.ndarray):
         return f"an array of dtype {value.dtype}"
     return f"{reprlib.repr(value)} ({type(value).__name__})"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import TypeAlias
 
 import numpy.typing as npt
@@ -12,6 +13,8 @@ from pyexpr.network import Network, NetworkLike, as_network
 from pyexpr.trajectories import Line, Piece, Trajectory
 
 Given: TypeAlias = Trajectory | npt.ArrayLike
+
+_TWICE = "x1 goes with a point, not with a trajectory; leave it out"
 
 
 def read_curve(
@@ -41,7 +44,7 @@ def read_arguments(
         network, x0, end = _segment(net, trajectory, x1)
         return network, Line(x0.reshape(network.input_shape), end.reshape(network.input_shape))
     if x1 is not None:
-        raise TypeError("x1 goes with a point, not with a trajectory; leave it out")
+        raise TypeError(_TWICE)
     network = as_network(net, input_shape=trajectory.shape)
     if trajectory.shape != network.input_shape:
         raise ValueError(
@@ -49,6 +52,29 @@ def read_arguments(
             f"but the network's input is {network.input_shape}"
         )
     return network, trajectory
+
+
+def read_path(inputs: int, trajectory: Given, x1: npt.ArrayLike | None) -> Trajectory:
+    """The trajectory, or the segment between two points, through spaces of so many inputs.
+
+    Raises
+    ------
+    TypeError
+        Neither a trajectory alone nor two points.
+    ValueError
+        Points that `Line` refuses, or of another number of inputs.
+    """
+    if isinstance(trajectory, Trajectory):
+        if x1 is not None:
+            raise TypeError(_TWICE)
+        path = trajectory
+    else:
+        path = Line(trajectory, _second(trajectory, x1))
+    if prod(path.shape) != inputs:
+        raise ValueError(
+            f"trajectory has points of shape {path.shape}, but the network has {inputs} inputs"
+        )
+    return path
 
 
 def is_segment(trajectory: Given) -> bool:
@@ -62,13 +88,19 @@ def _segment(
     net: NetworkLike, x0: npt.ArrayLike, x1: npt.ArrayLike | None
 ) -> tuple[Network, FloatArray, FloatArray]:
     """The network and two points, flat."""
+    end = _second(x0, x1)
+    network = as_network(net, input_shape=shape_of(x0))
+    return network, *end_points(x0, end, network.input_shape)
+
+
+def _second(x0: npt.ArrayLike, x1: npt.ArrayLike | None) -> npt.ArrayLike:
+    """Of two points."""
     if x1 is None:
         raise TypeError(
             f"trajectory is a {type(x0).__name__}; it must be a trajectory such as "
             "pyexpr.Arc(x0, x1), or the first of two points, x0 and x1"
         )
-    network = as_network(net, input_shape=shape_of(x0))
-    return network, *end_points(x0, x1, network.input_shape)
+    return x1
 
 
 def core_piece(piece: Piece) -> _core.Piece:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-import operator
 import os
-import reprlib
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
 import numpy as np
 import numpy.typing as npt
 
-from pyexpr._arrays import FloatArray, real_array, real_number
+from pyexpr._arrays import FloatArray, integer, not_negative, real_array, what
 from pyexpr._core import Network as CoreNetwork
 from pyexpr._text import plural
 from pyexpr.activations import ActivationLike, PiecewiseLinear, as_activation
@@ -93,7 +91,7 @@ class Network:
         """
         checked = _check_layers(layers)
         widths = [len(bias) for _, bias in checked[:-1]]
-        activations = _check_activations(activation, widths)
+        activations = check_activations(activation, widths)
         nodes: list[Node] = [Input((checked[0][0].shape[1],))]
         for (weight, bias), phi in zip(checked, [*activations, None], strict=True):
             operation = Dense(weight)
@@ -128,9 +126,9 @@ class Network:
             Sizes or a seed that are no such integers, a negative variance, or an activation that
             `Network.dense` would refuse.
         """
-        widths = _check_sizes(sizes)
-        weight_scale = _check_variance("weight_variance", weight_variance)
-        bias_scale = _check_variance("bias_variance", bias_variance)
+        widths = check_sizes(sizes)
+        weight_scale = math.sqrt(not_negative("weight_variance", weight_variance))
+        bias_scale = math.sqrt(not_negative("bias_variance", bias_variance))
         rng = seed if isinstance(seed, np.random.Generator) else _generator(seed)
         layers = []
         for fan_in, fan_out in pairwise(widths):
@@ -308,7 +306,7 @@ def as_network(
 
         return sklearn.from_mlp(obj)
     raise TypeError(
-        f"net is {_what(obj)}; it must be a pyexpr.Network, a list of (W, b), a PyTorch module, "
+        f"net is {what(obj)}; it must be a pyexpr.Network, a list of (W, b), a PyTorch module, "
         "an ONNX model, an MLPClassifier or MLPRegressor, or a path"
     )
 
@@ -321,7 +319,7 @@ def _is_of(obj: object, module: str, *classes: str) -> TypeGuard[Any]:
 
 def _check_layers(layers: object) -> list[tuple[FloatArray, FloatArray]]:
     if not isinstance(layers, Iterable) or isinstance(layers, str | bytes | Mapping | np.ndarray):
-        raise TypeError(f"layers is {_what(layers)}; it must be a list of pairs (W, b)")
+        raise TypeError(f"layers is {what(layers)}; it must be a list of pairs (W, b)")
     checked: list[tuple[FloatArray, FloatArray]] = []
     for i, layer in enumerate(layers):
         fan_in = len(checked[-1][1]) if checked else None
@@ -333,7 +331,7 @@ def _check_layers(layers: object) -> list[tuple[FloatArray, FloatArray]]:
 
 def _check_layer(name: str, layer: object, fan_in: int | None) -> tuple[FloatArray, FloatArray]:
     if not isinstance(layer, list | tuple):
-        raise TypeError(f"{name} is {_what(layer)}; it must be a pair (W, b)")
+        raise TypeError(f"{name} is {what(layer)}; it must be a pair (W, b)")
     if len(layer) != 2:
         raise ValueError(f"{name} has {len(layer)} entries; it must be a pair (W, b)")
     weight = real_array(f"W of {name}", layer[0], 2)
@@ -356,8 +354,8 @@ def _check_layer(name: str, layer: object, fan_in: int | None) -> tuple[FloatArr
     return weight, bias
 
 
-def _check_activations(activation: object, widths: Sequence[int]) -> list[PiecewiseLinear]:
-    """One a hidden layer."""
+def check_activations(activation: object, widths: Sequence[int]) -> list[PiecewiseLinear]:
+    """One a hidden layer of these widths; errors as `Network.dense` raises them."""
     if isinstance(activation, list | tuple):
         if len(activation) != len(widths):
             raise ValueError(
@@ -376,36 +374,15 @@ def _check_activations(activation: object, widths: Sequence[int]) -> list[Piecew
     return phis
 
 
-def _check_sizes(sizes: object) -> list[int]:
+def check_sizes(sizes: object) -> list[int]:
+    """[inputs, hidden..., outputs], integers of at least 1; errors as `Network.random` raises."""
     if not isinstance(sizes, Iterable) or isinstance(sizes, str | bytes | Mapping):
-        raise TypeError(f"sizes is {_what(sizes)}; it must be a list of integers")
-    widths = [_integer(f"sizes[{i}]", size, 1) for i, size in enumerate(sizes)]
+        raise TypeError(f"sizes is {what(sizes)}; it must be a list of integers")
+    widths = [integer(f"sizes[{i}]", size, 1) for i, size in enumerate(sizes)]
     if len(widths) < 2:
         raise ValueError(f"sizes is {widths}; it must be [inputs, hidden..., outputs]")
     return widths
 
 
-def _check_variance(name: str, value: float) -> float:
-    """Its square root."""
-    variance = real_number(name, value)
-    if variance < 0:
-        raise ValueError(f"{name} is {variance}; it must not be negative")
-    return math.sqrt(variance)
-
-
 def _generator(seed: object) -> np.random.Generator:
-    return np.random.default_rng(_integer("seed", seed, 0))
-
-
-def _integer(name: str, value: Any, least: int) -> int:
-    try:
-        number = operator.index(value)
-    except TypeError:
-        raise TypeError(f"{name} is {_what(value)}; it must be an integer") from None
-    if number < least:
-        raise ValueError(f"{name} is {number}; it must be at least {least}")
-    return number
-
-
-def _what(value: object) -> str:
-    return f"{reprlib.repr(value)} ({type(value).__name__})"
+    return np.random.default_rng(integer("seed", seed, 0))

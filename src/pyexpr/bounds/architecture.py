@@ -11,11 +11,10 @@ from typing import TypeAlias
 
 import numpy as np
 
-from pyexpr.activations import ActivationLike, PiecewiseLinear, as_activation
+from pyexpr._arrays import integer
+from pyexpr.activations import ActivationLike, PiecewiseLinear
 from pyexpr.graph import Activation, Affine, Graph, Maximum, sources
-from pyexpr.network import Network, NetworkLike, as_network
-from pyexpr.network import _check_sizes as check_sizes
-from pyexpr.network import _integer as check_integer
+from pyexpr.network import Network, NetworkLike, as_network, check_activations, check_sizes
 
 
 class NotApplicable(ValueError):
@@ -157,14 +156,14 @@ class Architecture:
     ) -> None:
         inputs, *widths, outputs = check_sizes(sizes)
         if breakpoints is None:
-            phis = _activations("relu" if activation is None else activation, len(widths))
+            phis = check_activations("relu" if activation is None else activation, widths)
             make = cache(_elementwise)  # thousands of layers are often alike
             layers = [make(phi, n) for phi, n in zip(phis, widths, strict=True)]
             homogeneous = not bias and all(map(_is_homogeneous, phis))
         elif activation is not None:
             raise TypeError("activation and breakpoints are both given; leave one of them out")
         else:
-            p = check_integer("breakpoints", breakpoints, 1)
+            p = integer("breakpoints", breakpoints, 1)
             layers = [Elementwise(n, p, 0, 0, monotone=False) for n in widths]
             homogeneous = False
         self._set(inputs, outputs, layers, homogeneous, True, None)
@@ -253,16 +252,6 @@ def as_architecture(
     return net if isinstance(net, Architecture) else Architecture.of(as_network(net))
 
 
-def _activations(activation: object, depth: int) -> list[PiecewiseLinear]:
-    if not isinstance(activation, list | tuple):
-        return [as_activation("activation", activation)] * depth
-    if len(activation) != depth:
-        raise ValueError(
-            f"activation has {len(activation)} entries, but there are {depth} hidden layers"
-        )
-    return [as_activation(f"activation[{i}]", phi) for i, phi in enumerate(activation)]
-
-
 def _layers(graph: Graph) -> list[Layer]:
     layers: list[Layer] = []
     first_read = _first_read_after(graph)
@@ -285,10 +274,6 @@ def _first_read_after(graph: Graph) -> list[int]:
 
 
 def _elementwise(phi: PiecewiseLinear, width: int, bottleneck: bool = True) -> Elementwise:
-    if phi.n_neurons not in (None, width):
-        raise ValueError(
-            f"the activation has slopes for {phi.n_neurons} neurons, but the layer has {width}"
-        )
     slopes = np.atleast_2d(phi.slopes)
     both_ways = ((slopes >= 0).all(axis=1) | (slopes <= 0).all(axis=1)).all()
     return Elementwise(

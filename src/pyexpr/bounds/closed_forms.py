@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from pyexpr._arrays import integer
 from pyexpr.activations import ActivationLike
 from pyexpr.bounds.architecture import Architecture, Elementwise
 from pyexpr.bounds.numbers import Bound
-from pyexpr.network import _integer as check_integer
 
 if TYPE_CHECKING:
     import sympy
@@ -41,7 +41,7 @@ def closed_form(bound: Bound, depth: int, activation: ActivationLike = "relu") -
     """
     import sympy
 
-    layers = check_integer("depth", depth, 1)
+    layers = integer("depth", depth, 1)
     if layers > _MOST:
         raise ValueError(f"depth is {layers:,}; expressions are written for at most {_MOST:,}")
     make = _FORMS.get(getattr(bound, "__name__", ""))

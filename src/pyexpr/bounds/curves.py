@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import math
 
-from pyexpr._arrays import real_number
+from pyexpr._arrays import integer, real_number
 from pyexpr.bounds.architecture import Architecture, Elementwise, Layer
 from pyexpr.bounds.line import most_on_line
 from pyexpr.bounds.numbers import Number, bound
-from pyexpr.network import _integer as check_integer
 
 _FEW = 10  # neurons, of whose layer the patterns are counted
 
@@ -88,7 +87,7 @@ def curve(
     """
     breakpoints = 0 * one
     for i, given in enumerate(degrees):
-        degree = check_integer(f"degrees[{i}]", given, 1)
+        degree = integer(f"degrees[{i}]", given, 1)
         regions = most_on_line(architecture, one) if degree == 1 else one
         if degree > 1:
             for layer in architecture.layers:

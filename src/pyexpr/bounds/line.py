@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import takewhile
 
+from pyexpr._arrays import integer
 from pyexpr.activations import ActivationLike
 from pyexpr.bounds.architecture import (
     Architecture,
@@ -13,7 +14,6 @@ from pyexpr.bounds.architecture import (
     as_architecture,
 )
 from pyexpr.bounds.numbers import Number, bound
-from pyexpr.network import _integer as check_integer
 
 
 @bound
@@ -120,7 +120,7 @@ def polyline(
     Conditions: none.
     Source: derived here.
     """
-    count = check_integer("segments", segments, 2 if closed else 1)
+    count = integer("segments", segments, 2 if closed else 1)
     breakpoints = count * (most_on_line(architecture, one) - 1)
     return max(breakpoints, one) if closed else breakpoints + 1
 

@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 
 import numpy.typing as npt
 
-from pyexpr._curves import Given, is_segment, read_arguments
+from pyexpr._curves import Given, is_segment, read_arguments, read_path
 from pyexpr._progress import Progress
 from pyexpr._text import plural
 from pyexpr.activations import ActivationLike
@@ -132,12 +132,14 @@ def table(
     """
     architecture = as_architecture(net, activation)
     network = architecture.network
-    if network is not None:
-        if trajectory is None:
+    if trajectory is None:
+        if network is not None or x1 is not None:
             raise TypeError("trajectory is missing; give one, or two points, to count along")
+        return _table(architecture, None, None)
+    if network is not None:
         given = read_arguments(network, trajectory, x1)[1]
         return _table(architecture, given, _count(network, given, progress))
-    return _table(architecture, _path(architecture, trajectory, x1), None)
+    return _table(architecture, read_path(architecture.inputs, trajectory, x1), None)
 
 
 def _table(architecture: Architecture, path: Trajectory | None, exact: Exact | None) -> Table:
@@ -161,21 +163,6 @@ _LOWER = (
     lower.arora_2018_lower,
     lower.serra_2018_zonotope_lower,
 )
-
-
-def _path(
-    architecture: Architecture, trajectory: Given | None, x1: npt.ArrayLike | None
-) -> Trajectory | None:
-    """None for any segment."""
-    if trajectory is None and x1 is None:
-        return None
-    path = trajectory if isinstance(trajectory, Trajectory) else Line(trajectory, x1)  # type: ignore[arg-type]
-    if math.prod(path.shape) != architecture.inputs:
-        raise ValueError(
-            f"trajectory has points of shape {path.shape}, but the network has "
-            f"{architecture.inputs} inputs"
-        )
-    return path
 
 
 def _count(network: Network, path: Trajectory, progress: Progress) -> Exact:

@@ -11,7 +11,7 @@ from pyexpr.constructions.construction import Construction
 from pyexpr.constructions.fold import chain, powers_of_two
 from pyexpr.constructions.makers import fold_makers
 from pyexpr.constructions.sizes import check_sizes
-from pyexpr.network import _check_activations
+from pyexpr.network import check_activations
 from pyexpr.trajectories import Line
 
 
@@ -57,7 +57,7 @@ def line(
         exactly, as of two leaky neurons with a slope below 2^-20.
     """
     inputs, *widths, outputs = check_sizes(sizes)
-    phis = _check_activations(activation, widths)
+    phis = check_activations(activation, widths)
     blocks, regions, length = chain([*fold_makers(phis, widths)])
     signs = [(-1) ** i for i in range(inputs)]
     shares = powers_of_two(Fraction(1), inputs)

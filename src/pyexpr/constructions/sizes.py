@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pyexpr.network import _check_sizes
+from pyexpr import network
 
 
 def check_sizes(sizes: Sequence[int]) -> list[int]:
@@ -15,7 +15,7 @@ def check_sizes(sizes: Sequence[int]) -> list[int]:
     TypeError, ValueError
         Not such integers of at least 1, or no hidden layer.
     """
-    checked = _check_sizes(sizes)
+    checked = network.check_sizes(sizes)
     if len(checked) < 3:
         raise ValueError(
             f"sizes is {checked}, without hidden layers; it must be [inputs, hidden..., outputs]"

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from functools import partial
 
+from pyexpr._arrays import integer
 from pyexpr.activations import ReLU
 from pyexpr.constructions.block import network
 from pyexpr.constructions.construction import Construction
 from pyexpr.constructions.fold import chain
 from pyexpr.constructions.rectifier import pleats
-from pyexpr.network import _integer as check_integer
 from pyexpr.trajectories import Line
 
 
@@ -24,7 +24,7 @@ def tent(depth: int) -> Construction:
     TypeError, ValueError
         `depth` is no integer of at least 1.
     """
-    layers = check_integer("depth", depth, 1)
+    layers = integer("depth", depth, 1)
     blocks, regions, length = chain([partial(pleats, 2)] * layers)
     return Construction(
         network(blocks, 1, ReLU(), reader=[[length]]),

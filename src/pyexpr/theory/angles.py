@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 
-from pyexpr._arrays import FloatArray
-from pyexpr.theory.checks import checked_variance, require_finite
+from pyexpr._arrays import FloatArray, not_negative
+from pyexpr.theory.checks import require_finite
 from pyexpr.theory.images import HiddenLayer, Stretch, hidden_layers, stretches
 from pyexpr.theory.meanfield import augmented
 from pyexpr.theory.origin import require_off_origin
@@ -58,8 +58,8 @@ def swept_angles(
     """
     if not isinstance(trace, Trace):
         raise TypeError(f"trace is a {type(trace).__name__}; it must be what pyexpr.trace returns")
-    weight = checked_variance("weight_variance", weight_variance)
-    bias = checked_variance("bias_variance", bias_variance)
+    weight = not_negative("weight_variance", weight_variance)
+    bias = not_negative("bias_variance", bias_variance)
     layers = hidden_layers(trace.network)
     if not layers or not weight:
         return np.zeros(len(layers))

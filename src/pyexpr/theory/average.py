@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pyexpr._arrays import FloatArray, real_number
-from pyexpr.theory.checks import checked_sizes, checked_variance
+from pyexpr._arrays import FloatArray, not_negative, real_number
+from pyexpr.network import check_sizes
 from pyexpr.theory.lengths import relu_lengths
 
 
@@ -44,12 +44,14 @@ def hanin_rolnick(
     TypeError, ValueError
         Sizes, a length or a variance that are no such numbers.
     """
-    widths = np.array(checked_sizes(sizes), dtype=np.float64)
+    widths = np.array(check_sizes(sizes), dtype=np.float64)
     start = real_number("length", length)
     if start < 0:
         raise ValueError(f"length is {start}; it must not be negative")
-    weight = checked_variance("weight_variance", weight_variance)
-    bias = checked_variance("bias_variance", bias_variance, positive=True)
+    weight = not_negative("weight_variance", weight_variance)
+    bias = not_negative("bias_variance", bias_variance)
+    if not bias:
+        raise ValueError("bias_variance is 0; it must be positive")
     hidden = len(widths) - 2
     before = start * np.concatenate([[1.0], relu_lengths(sizes, weight)])[:hidden]
     scale = math.sqrt(weight / bias) / math.pi
@@ -77,4 +79,4 @@ def whole_line(sizes: Sequence[int]) -> int:
     TypeError, ValueError
         Sizes that are no such integers.
     """
-    return 1 + sum(checked_sizes(sizes)[1:-1])
+    return 1 + sum(check_sizes(sizes)[1:-1])

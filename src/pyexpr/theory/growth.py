@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
+from pyexpr._arrays import integer, not_negative
 from pyexpr.activations import ActivationLike
-from pyexpr.theory.checks import checked_variance, checked_width
 from pyexpr.theory.meanfield import MeanField
 
 
@@ -30,7 +30,7 @@ def stated_growth(width: int, weight_variance: float = 2.0, bias_variance: float
     TypeError, ValueError
         A width that is no positive integer, or a variance that is negative or not finite.
     """
-    count = checked_width("width", width)
+    count = integer("width", width, 1)
     weight, total = _variances(weight_variance, bias_variance)
     if not weight:
         return 0.0
@@ -89,5 +89,5 @@ def mean_field_growth(
 
 def _variances(weight_variance: float, bias_variance: float) -> tuple[float, float]:
     """That of the weights, and the sum."""
-    weight = checked_variance("weight_variance", weight_variance)
-    return weight, weight + checked_variance("bias_variance", bias_variance)
+    weight = not_negative("weight_variance", weight_variance)
+    return weight, weight + not_negative("bias_variance", bias_variance)

@@ -83,7 +83,7 @@ def stretches(trace: Trace, layers: list[HiddenLayer]) -> Iterator[Stretch]:
     first_letters = [layer.activation.first_letter for layer in layers]
     edges = [*accumulate((len(layer.bias) for layer in layers), initial=0)]
     for block in cells(trace):
-        letters = block.masked._letters
+        letters = block.masked.letters
         numbers: list[PieceNumbers] = [
             letters[:, start:end] - first
             for (start, end), first in zip(pairwise(edges), first_letters, strict=True)

@@ -8,8 +8,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from pyexpr._arrays import FloatArray
-from pyexpr.theory.checks import checked_sizes, checked_variance, checked_width
+from pyexpr._arrays import FloatArray, integer, not_negative
+from pyexpr.network import check_sizes
 
 _TABLE = 128  # from here on the series is exact to rounding
 _SERIES = [1, -1 / 4, 1 / 32, 5 / 128, -21 / 2048, -399 / 8192, 869 / 65536]
@@ -42,9 +42,9 @@ def relu_growth(width: int, weight_variance: float = 2.0, fan_in: int | None = N
     TypeError, ValueError
         A width that is no positive integer, or a variance that is negative or not finite.
     """
-    count = checked_width("width", width)
-    before = count if fan_in is None else checked_width("fan_in", fan_in)
-    variance = checked_variance("weight_variance", weight_variance)
+    count = integer("width", width, 1)
+    before = count if fan_in is None else integer("fan_in", fan_in, 1)
+    variance = not_negative("weight_variance", weight_variance)
     return math.sqrt(variance) * _mean_norm(count) / math.sqrt(before)
 
 
@@ -66,8 +66,8 @@ def relu_lengths(sizes: Sequence[int], weight_variance: float = 2.0) -> FloatArr
     TypeError, ValueError
         Sizes that are no such integers, or a variance that is negative or not finite.
     """
-    variance = checked_variance("weight_variance", weight_variance)
-    hidden = checked_sizes(sizes)[:-1]
+    variance = not_negative("weight_variance", weight_variance)
+    hidden = check_sizes(sizes)[:-1]
     factors = [relu_growth(after, variance, before) for before, after in pairwise(hidden)]
     return np.multiply.accumulate(np.array(factors, dtype=np.float64))
 

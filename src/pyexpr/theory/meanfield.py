@@ -10,9 +10,8 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from pyexpr._arrays import FloatArray, real_array
+from pyexpr._arrays import FloatArray, not_negative, real_array
 from pyexpr.activations import ActivationLike, PiecewiseLinear, as_activation
-from pyexpr.theory.checks import checked_variance
 from pyexpr.theory.gaussian import density, interval_moments, mean_absolute, standardised
 
 _CLEAR = 1e-13  # how far a variance must move, by its own size, for this to be no rounding
@@ -123,8 +122,8 @@ class MeanField:
             )
         set_field = object.__setattr__
         set_field(self, "activation", phi)
-        set_field(self, "weight_variance", checked_variance("weight_variance", weight_variance))
-        set_field(self, "bias_variance", checked_variance("bias_variance", bias_variance))
+        set_field(self, "weight_variance", not_negative("weight_variance", weight_variance))
+        set_field(self, "bias_variance", not_negative("bias_variance", bias_variance))
 
     def first(self, x: npt.ArrayLike, velocity: npt.ArrayLike) -> Moments:
         """In the first layer; exact for every width.

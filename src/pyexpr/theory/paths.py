@@ -10,7 +10,7 @@ from pyexpr._arrays import FloatArray
 from pyexpr.theory.meanfield import Moments
 from pyexpr.tracing.masked import Numbers
 from pyexpr.trajectories import Piece
-from pyexpr.trajectories.piece import _bernstein
+from pyexpr.trajectories.piece import bernstein_basis
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +40,7 @@ class Paths:
 
     def position(self, row: Numbers, u: FloatArray) -> FloatArray:
         """X at places u [k, q] of rows [k]: float64 [k, q, m]."""
-        basis = _bernstein(self.piece.degree, u.reshape(-1))
+        basis = bernstein_basis(self.piece.degree, u.reshape(-1))
         shares = (basis / (basis @ self.piece.weights)[:, None]).reshape(*u.shape, -1)
         position: FloatArray = shares @ self.points[row]
         return position

@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 
+from pyexpr._arrays import integer
 from pyexpr.activations import ActivationLike
-from pyexpr.theory.checks import checked_width
 from pyexpr.theory.meanfield import MeanField, Moments
 
 
@@ -39,7 +39,7 @@ def transitions_per_length(
         A width that is no positive integer, what `MeanField` refuses, or variances that settle at
         no positive number.
     """
-    count = checked_width("width", width)
+    count = integer("width", width, 1)
     field = MeanField(activation, weight_variance, bias_variance)
     settled = np.array(_settled(field))
     speed = np.array(field.weight_variance / count)
@@ -59,7 +59,7 @@ def sign_changes_per_length(
     So counts grow linearly with length, as Raghu et al. (2017) observe; arguments and errors as for
     `transitions_per_length`.
     """
-    count = checked_width("width", width)
+    count = integer("width", width, 1)
     field = MeanField(activation, weight_variance, bias_variance)
     settled = _settled(field)
     if not field.weight_variance:

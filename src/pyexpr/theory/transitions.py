@@ -9,9 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from pyexpr._arrays import FloatArray
-from pyexpr._curves import Given
+from pyexpr._curves import Given, read_path
 from pyexpr.activations import ActivationLike
-from pyexpr.theory.checks import checked_curve, checked_sizes, require_finite
+from pyexpr.network import check_sizes
+from pyexpr.theory.checks import require_finite
 from pyexpr.theory.meanfield import MeanField, augmented
 from pyexpr.theory.origin import require_off_origin
 from pyexpr.theory.paths import Paths
@@ -60,9 +61,9 @@ def expected_transitions(
     OverflowError
         The square of a number on the way is beyond float64.
     """
-    widths = checked_sizes(sizes)
+    widths = check_sizes(sizes)
     field = MeanField(activation, weight_variance, bias_variance)
-    curve = checked_curve(widths[0], trajectory, x1)
+    curve = read_path(widths[0], trajectory, x1)
     if field.bias_variance == 0 and (field.activation.breakpoints == 0).any():
         require_off_origin(curve)
     hidden = widths[1:-1]
@@ -96,7 +97,7 @@ def expected_regions(
         weight_variance=weight_variance,
         bias_variance=bias_variance,
     )
-    closed = checked_curve(checked_sizes(sizes)[0], trajectory, x1).closed
+    closed = read_path(check_sizes(sizes)[0], trajectory, x1).closed
     return math.fsum(counts) + (0 if closed else 1)
 
 

@@ -31,7 +31,7 @@ class Masked:
 
     def __init__(self, network: Network, letters: Letters) -> None:
         self._graph = network.graph
-        self._letters = letters
+        self.letters = letters
         self._starts = [0, *accumulate(network.neurons_per_layer)]
 
     def output(self, x: FloatArray, *, with_bias: bool = True) -> FloatArray:
@@ -66,10 +66,10 @@ class Masked:
         return layer.on_pieces(self._pieces(number, layer), z, with_bias=with_bias)
 
     def _pieces(self, number: int, layer: Layer) -> npt.NDArray[np.integer[Any]]:
-        letters = self._letters[:, self._starts[number] : self._starts[number + 1]]
+        letters = self.letters[:, self._starts[number] : self._starts[number + 1]]
         pieces: npt.NDArray[np.integer[Any]] = letters - layer.first_letter
         return pieces
 
     def _rows(self, out: FloatArray) -> FloatArray:
         """One row for each map, also where none of its neurons had a say."""
-        return np.broadcast_to(out, (max(len(self._letters), len(out)), out.shape[1]))
+        return np.broadcast_to(out, (max(len(self.letters), len(out)), out.shape[1]))

@@ -75,7 +75,7 @@ class Piece(Remade):
 
     def position(self, u: FloatArray) -> FloatArray:
         """x(u) in float64 for u [k]: [k, n]."""
-        basis = _bernstein(self.degree, u)
+        basis = bernstein_basis(self.degree, u)
         position: FloatArray = (basis @ self.mixing / (basis @ self.weights)[:, None]) @ self.points
         return position
 
@@ -100,7 +100,7 @@ class Piece(Remade):
 
     def hodograph_weights(self, u: FloatArray) -> FloatArray:
         """Non-negative, float64 [k, 2d - 1] for u [k]; see `hodograph`."""
-        w = _bernstein(self.degree, u) @ self.weights
+        w = bernstein_basis(self.degree, u) @ self.weights
         weights: FloatArray = _monomials(2 * self.degree - 2, u) / (w * w)[:, None]
         return weights
 
@@ -150,7 +150,7 @@ def _binomials(degree: int) -> list[int]:
     return [math.comb(degree, i) for i in range(degree + 1)]
 
 
-def _bernstein(degree: int, u: FloatArray) -> FloatArray:
+def bernstein_basis(degree: int, u: FloatArray) -> FloatArray:
     """[len(u), degree + 1]."""
     basis: FloatArray = _monomials(degree, u) * np.array(_binomials(degree), dtype=np.float64)
     return basis
