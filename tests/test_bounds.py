@@ -1,5 +1,6 @@
 """The formulas of the bounds, against sums written out, exact arrangements and each other."""
 
+import inspect
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from itertools import combinations, product
@@ -405,6 +406,11 @@ def test_a_closed_form_can_be_read() -> None:
     assert sympy.expand(hard_tanh - (4 * n[1] * n[2] + 2 * n[1] - 2 * n[2] + 1)) == 0
 
 
+def test_help_tells_the_options_of_a_bound() -> None:
+    assert [*inspect.signature(bounds.arc).parameters] == ["net", "angle", "activation", "log10"]
+    assert "chord" in (bounds.arc.__doc__ or "")
+
+
 # The table.
 
 
@@ -456,6 +462,8 @@ def test_bad_input_is_refused() -> None:
         bounds.Architecture(sizes, ["relu"])
     with pytest.raises(ValueError, match="activation is 'tanh'"):
         bounds.line(sizes, activation="tanh")
+    with pytest.raises(TypeError, match="or sizes"):
+        bounds.line(3)  # type: ignore[call-overload]
     with pytest.raises(TypeError, match="activation goes with sizes"):
         bounds.line(pyexpr.Network.random(sizes), activation="relu")
     with pytest.raises(ValueError, match="segments is 0"):

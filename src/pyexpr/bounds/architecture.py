@@ -245,11 +245,18 @@ def as_architecture(
     ValueError
         Sizes below 1, an unknown activation, or what `as_network` refuses.
     """
-    if isinstance(net, list | tuple) and not any(isinstance(size, list | tuple) for size in net):
+    if isinstance(net, Architecture):
+        architecture = net
+    elif isinstance(net, list | tuple) and not any(isinstance(n, list | tuple) for n in net):
         return Architecture(net, activation)
+    else:
+        try:
+            architecture = Architecture.of(as_network(net))
+        except TypeError as error:
+            raise TypeError(f"{error}, or sizes [inputs, hidden..., outputs]") from None
     if activation is not None:
         raise TypeError("activation goes with sizes; a network has its own")
-    return net if isinstance(net, Architecture) else Architecture.of(as_network(net))
+    return architecture
 
 
 def _layers(graph: Graph) -> list[Layer]:

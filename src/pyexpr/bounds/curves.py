@@ -35,7 +35,7 @@ def circle(architecture: Architecture, one: Number) -> Number:
 
 @bound
 def arc(architecture: Architecture, one: Number, angle: float = math.pi / 2) -> Number:
-    """One more activation region than of a circle, on an open arc x(t) = cos(t) x0 + sin(t) x1.
+    """The most activation regions of an open arc cos(t) x0 + sin(t) x1: a circle's and one more.
 
     Without biases, and with activations that bend at 0 only, pre-activations are a cos t + b sin t
     and pass 0 once in a half turn: an arc of at most pi has the regions of its chord, `line`. A

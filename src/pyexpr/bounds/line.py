@@ -52,7 +52,7 @@ def line(architecture: Architecture, one: Number) -> Number:
     Attained, see `line_is_attained` and `pyexpr.constructions.line`: for ReLU prod_l (n_l + 1) if
     n_l >= 3 for all l < L, and for hard-tanh prod_l (2 n_l - 1) + 2 sum_l prod_{i < l} (2 n_i - 1).
 
-    Conditions: none. Linear regions are at most as many.
+    Conditions: none. Linear regions are at most as many, and transitions fewer.
     Source: derived here. For ReLU and n_l >= 3, Serra, Tjandraatmadja, Ramalingam (2018), Theorem
     5.
     """

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal, localcontext
+from functools import update_wrapper
+from inspect import Signature, signature
 from typing import Any, Literal, Protocol, TypeAlias, overload
 
 from pyexpr._text import plural
@@ -70,11 +72,16 @@ def bound(formula: Callable[..., Number]) -> Bound:
             )
         return int(formula(architecture, 1, *options, **named))
 
-    evaluate.__name__ = formula.__name__
-    evaluate.__qualname__ = formula.__qualname__
-    evaluate.__module__ = formula.__module__
-    evaluate.__doc__ = formula.__doc__
+    update_wrapper(evaluate, formula)
+    vars(evaluate)["__signature__"] = _signature(formula, evaluate)
     return evaluate  # type: ignore[return-value]  # overloads have one implementation
+
+
+def _signature(formula: Callable[..., Number], evaluate: Callable[..., object]) -> Signature:
+    """With the formula's own options in their place."""
+    own = [*signature(formula).parameters.values()][2:]
+    net, _, *others, _ = signature(evaluate, follow_wrapped=False).parameters.values()
+    return Signature([net, *own, *others])
 
 
 def divide(a: Number, b: int) -> Number:
