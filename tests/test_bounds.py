@@ -463,7 +463,7 @@ def test_bad_input_is_refused() -> None:
     with pytest.raises(ValueError, match="activation is 'tanh'"):
         bounds.line(sizes, activation="tanh")
     with pytest.raises(TypeError, match="or sizes"):
-        bounds.line(3)  # type: ignore[call-overload]
+        bounds.line(3)
     with pytest.raises(TypeError, match="activation goes with sizes"):
         bounds.line(pyexpr.Network.random(sizes), activation="relu")
     with pytest.raises(ValueError, match="segments is 0"):
