@@ -206,10 +206,11 @@ def test_the_maximum_of_hard_tanh_on_a_line(widths: list[int]) -> None:
         ((2, 2, 2), "leaky_relu", True),
         ((1, 5, 2), "hard_tanh", True),
         ((3, 3), "abs", False),
+        ((2, 2), pyexpr.LeakyReLU(1.0), False),
     ],
 )
 def test_what_is_known_to_be_attained(
-    widths: tuple[int, ...], activation: str, attained: bool
+    widths: tuple[int, ...], activation: str | pyexpr.PiecewiseLinear, attained: bool
 ) -> None:
     assert bounds.line_is_attained([1, *widths, 1], activation=activation) is attained
 
@@ -219,6 +220,7 @@ def test_circles_and_arcs() -> None:
     assert bounds.circle([2, 10, 10, 1]) == 420
     assert bounds.circle([2, 100, 3000, 1]) == 200 * 6001
     assert [bounds.circle([2, n, 5, 1]) for n in (1, 2)] == [2 + 10, 4 + 30]
+    assert bounds.circle([2, 3, 1, 1, 1]) == 18 + 2 * 6  # a third layer sees 6 patterns
     assert bounds.circle([2, 3, 1], activation="hard_tanh") == 12
     assert bounds.arc([2, 3, 3, 1]) == 43
     unbiased = bounds.Architecture([2, 3, 3, 1], bias=False)
@@ -411,6 +413,24 @@ def test_help_tells_the_options_of_a_bound() -> None:
     assert "chord" in (bounds.arc.__doc__ or "")
 
 
+def test_deep_narrow_networks_have_bounds_in_no_time() -> None:
+    deep = [2, *[2] * 10_000, 1]
+    assert bounds.line(deep, log10=True) == pytest.approx(9_999 * log10(3) + log10(2))
+    assert not bounds.line_is_attained(deep)
+    assert bounds.circle([2, *[10] * 10_000, 1], log10=True) > 10_000
+    assert bounds.circle([2, *[10] * 110, 20, 5, 1], log10=True) > 110
+
+
+def test_what_is_too_large_to_be_bounded_is_said() -> None:
+    huge = [1, 10**20, 1]
+    assert bounds.line(huge) == 10**20 + 1
+    assert bounds.line([2, 10**9, 10**9, 1]) == (10**9 + 1) ** 2
+    with pytest.raises(OverflowError, match=r"10\^18 digits"):
+        bounds.all_patterns(huge, log10=True)
+    with pytest.raises(OverflowError, match="terms"):
+        bounds.serra_2018([10**20, 10**20, 10**20, 1], log10=True)
+
+
 # The table.
 
 
@@ -428,9 +448,29 @@ def test_a_table_of_sizes_counts_nothing() -> None:
     table = bounds.table([784, 256, 256, 10])
     assert table.exact is None
     assert {row.name: row.value for row in table.upper}["line"] == 257**2
-    assert all(row.share is None for row in table.upper)
+    assert all(row.log10_share is None for row in table.upper)
     assert "6.94e153" in str(table)
     assert "10^24,099.3" in str(bounds.table([784, *[256] * 10_000, 10]))
+
+
+def test_a_table_shows_numbers_of_any_size() -> None:
+    assert "1.00e16" in str(bounds.table([1, 99_989_999, 99_999_999, 1]))
+    net = pyexpr.Network.random([400, *[100] * 13, 1])
+    x0, x1 = np.random.default_rng(0).standard_normal((2, 400))
+    table = bounds.table(net, x0, x1)
+    blunt = max(table.upper, key=lambda row: row.log10)
+    assert table.exact is not None and blunt.log10_share is not None
+    assert blunt.log10 > 380 and blunt.name == "raghu_2017"
+    assert blunt.log10_share == log10(table.exact.patterns) - blunt.log10
+    assert f"10^{blunt.log10_share:,.0f}" in str(table)
+
+
+def test_without_biases_nothing_is_said_to_be_attained() -> None:
+    unbiased = bounds.Architecture([1, 3, 3, 1], bias=False)
+    assert not bounds.line_is_attained(unbiased)
+    assert not bounds.table(unbiased).lower
+    with pytest.raises(bounds.NotApplicable, match="biases"):
+        bounds.serra_2018_lower(unbiased)
 
 
 # Bad input.
@@ -470,6 +510,12 @@ def test_bad_input_is_refused() -> None:
         bounds.polyline(sizes, 0)
     with pytest.raises(ValueError, match="segments is 1"):
         bounds.polyline(sizes, 1, closed=True)
+    with pytest.raises(TypeError, match="degrees is"):
+        bounds.curve(sizes, iter((3, 2)))
+    with pytest.raises(TypeError, match="degrees is"):
+        bounds.curve(sizes, ())
+    with pytest.raises(TypeError, match="by name"):
+        bounds.line(sizes, "relu")
     with pytest.raises(ValueError, match=r"degrees\[1\] is 0"):
         bounds.curve(sizes, (1, 0))
     with pytest.raises(bounds.NotApplicable, match="2 hidden layers"):
@@ -493,7 +539,7 @@ def test_bad_input_is_refused() -> None:
         bounds.closed_form(bounds.line, 0)
     with pytest.raises(ValueError, match="1,000"):
         bounds.closed_form(bounds.line, 10**6)
-    with pytest.raises(ValueError, match="no closed form"):
+    with pytest.raises(ValueError, match="closed form"):
         bounds.closed_form(bounds.serra_2018, 2)
     with pytest.raises(ValueError, match="one layer"):
         bounds.closed_form(bounds.zaslavsky, 2)

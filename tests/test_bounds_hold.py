@@ -84,6 +84,15 @@ def test_a_line_inside_a_hyperplane_has_no_more_patterns() -> None:
     check(bounds.table(net, line))
 
 
+def test_a_rest_at_the_origin_has_a_pattern_of_its_own() -> None:
+    # `central` counts open regions, and is none of the bounds on a trajectory's patterns.
+    net = pyexpr.Network.dense([([[1], [-1]], [0, 0]), ([[1, 1]], [0])])
+    resting = pyexpr.Polyline([[-1], [0], [0], [1]])
+    assert bounds.central(net) == 2
+    assert pyexpr.count_patterns(net, resting) == 3
+    check(bounds.table(net, resting))
+
+
 def test_the_bound_from_the_weights_sees_dead_neurons() -> None:
     # The first layer switches twice on the segment; none of the second layer can be on.
     first = ([[1.0], [-1.0]], [-0.25, 0.75])

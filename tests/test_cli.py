@@ -157,7 +157,7 @@ def test_bounds_of_what_is_too_large_are_told_without_a_count(
     assert cli.main(["bounds", "784", *["1000000"] * 3, "10"]) == 0
     out = capsys.readouterr().out
     assert "exact: " not in out
-    assert "not counted" in out
+    assert "no count" in out
     assert re.search(r"^line +1.00e18 ", out, re.M)
 
 
@@ -180,6 +180,7 @@ BAD = {
     "a width that is none": (["bounds", "3", "x", "1"], "sizes such as"),
     "an activation that is none": (["bounds", "3", "2", "1", "--activation", "f"], "relu"),
     "an activation of a model": (["bounds", "MODEL", "--activation", "relu"], "its own"),
+    "a tensor of sizes": (["bounds", "3", "2", "1", "--output", "x"], "ONNX"),
     "a seed below 0": (["bounds", "3", "2", "1", "--seed", "-1"], "seed is -1"),
     "no such row": (
         ["count", "MODEL", "--points", "DIR/points.csv", "--rows", "0", "3"],

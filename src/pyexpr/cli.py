@@ -57,7 +57,7 @@ def _count(arguments: argparse.Namespace) -> None:
     from pyexpr import count_regions, count_transitions
 
     net = _network(arguments)
-    curve = _trajectory(arguments, net)
+    curve = _trajectory(arguments, net.input_shape)
     bar = _wants_bar()
     if arguments.per:
         transitions = count_transitions(net, curve, per=arguments.per, progress=bar)
@@ -82,7 +82,7 @@ def _trace(arguments: argparse.Namespace) -> None:
     from pyexpr import trace
 
     net = _network(arguments)
-    found = trace(net, _trajectory(arguments, net), progress=_wants_bar())
+    found = trace(net, _trajectory(arguments, net.input_shape), progress=_wants_bar())
     if arguments.plot:
         _plot(found, arguments.plot)
     if arguments.save:
@@ -97,18 +97,21 @@ def _bounds(arguments: argparse.Namespace) -> None:
 
     sizes = _sizes(arguments.network)
     if sizes is None:
-        if arguments.activation:
+        if arguments.activation is not None:
             raise ValueError("--activation goes with sizes; a network has its own")
         (arguments.model,) = arguments.network
         net = _network(arguments)
-    else:
-        activation = arguments.activation or "relu"
-        if sum(a * b for a, b in pairwise(sizes)) > _MOST_WEIGHTS:
-            print(table(sizes, activation=activation))
-            print(f"\nnot counted: more than {_MOST_WEIGHTS:,} weights")
-            return
-        net = Network.random(sizes, activation, seed=arguments.seed)
-    print(table(net, _trajectory(arguments, net), progress=_wants_bar()))
+        print(table(net, _trajectory(arguments, net.input_shape), progress=_wants_bar()))
+        return
+    if arguments.output is not None:
+        raise ValueError("--output goes with an ONNX model, not with sizes")
+    activation = "relu" if arguments.activation is None else arguments.activation
+    if sum(a * b for a, b in pairwise(sizes)) > _MOST_WEIGHTS:
+        print(table(sizes, activation=activation))
+        print(f"\nany segment, and no count: more than {_MOST_WEIGHTS:,} weights")
+        return
+    net = Network.random(sizes, activation, seed=arguments.seed)
+    print(table(net, _trajectory(arguments, net.input_shape), progress=_wants_bar()))
 
 
 def _sizes(network: list[str]) -> list[int] | None:
@@ -129,17 +132,17 @@ def _plot(trace: Trace, path: str) -> None:
     plot.overview(trace).savefig(path)
 
 
-def _trajectory(arguments: argparse.Namespace, net: Network) -> Trajectory:
+def _trajectory(arguments: argparse.Namespace, shape: tuple[int, ...]) -> Trajectory:
     from pyexpr import Arc, Line
     from pyexpr.io import points
 
     if arguments.points:
         if arguments.start or arguments.end:
             raise ValueError("--points takes both ends from one file: leave out --from and --to")
-        x0, x1 = points.read_rows(arguments.points, tuple(arguments.rows), net.input_shape)
+        x0, x1 = points.read_rows(arguments.points, tuple(arguments.rows), shape)
     else:
-        x0 = points.read(arguments.start or "random:0", net.input_shape)
-        x1 = points.read(arguments.end or "random:1", net.input_shape)
+        x0 = points.read(arguments.start or "random:0", shape)
+        x1 = points.read(arguments.end or "random:1", shape)
     return Line(x0, x1) if arguments.arc is None else Arc(x0, x1, arguments.arc)
 
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from functools import cache, cached_property
 from math import prod
-from typing import TypeAlias
+from typing import Literal, TypeAlias, TypeGuard
 
 import numpy as np
 
-from pyexpr._arrays import integer
+from pyexpr._arrays import FloatArray, integer
 from pyexpr.activations import ActivationLike, PiecewiseLinear
 from pyexpr.graph import Activation, Affine, Graph, Maximum, sources
 from pyexpr.network import Network, NetworkLike, as_network, check_activations, check_sizes
+
+Kind: TypeAlias = Literal["relu", "leaky", "clip", "other"]
 
 
 class NotApplicable(ValueError):
@@ -38,8 +40,9 @@ class Elementwise:
         are constant whatever way they face: 1 of a single ReLU, 0 of several; 2 of hard-tanh.
     monotone : bool
         Whether the activation is.
-    uniform : bool
-        Whether it is the same for all neurons.
+    kind : "relu", "leaky", "clip" or "other"
+        What all neurons have: one bend that is constant on one side, or on none and monotone, or
+        a rise or fall between two constants; or something else, or not all the same.
     bottleneck : bool
         Whether what comes later depends on the input only through this layer.
     """
@@ -49,22 +52,12 @@ class Elementwise:
     flat: int
     flat_ends: int
     monotone: bool
-    uniform: bool = True
+    kind: Kind = "other"
     bottleneck: bool = True
 
     def switches(self, degree: int) -> int:
         """In an interval on which pre-activations are polynomials of this degree, at most."""
         return degree * self.breakpoints * self.width
-
-    @property
-    def is_relu(self) -> bool:
-        """One breakpoint, and constant on one side of it, as also -max(0, z)."""
-        return self.breakpoints == self.flat == 1
-
-    @property
-    def is_clip(self) -> bool:
-        """Two breakpoints, and constant beyond them."""
-        return self.breakpoints == self.flat == self.flat_ends == 2
 
 
 @dataclass(frozen=True)
@@ -116,16 +109,17 @@ class Architecture:
     activation
         "relu", "hard_tanh", a PiecewiseLinear, ...; or a list with one for each hidden layer.
     breakpoints
-        Instead of an activation: any activation with so many breakpoints, at least 1. For maxout
-        of k maps it is k - 1.
+        Instead of an activation: any activation with so many breakpoints, at least 1.
     bias
-        False if all biases are 0.
+        False if all biases are 0 by design.
 
     Attributes
     ----------
     inputs, outputs : int
     layers : tuple of Elementwise or Pooling
         The hidden layers, in order.
+    bias : bool
+        Whether biases are free to choose; also of a network that happens to have none.
     homogeneous : bool
         Whether f(c x) = c f(x) for c > 0: no biases, and activations that bend at 0 only.
     is_dense : bool
@@ -142,6 +136,7 @@ class Architecture:
     inputs: int
     outputs: int
     layers: tuple[Layer, ...]
+    bias: bool
     homogeneous: bool
     is_dense: bool
     network: Network | None
@@ -166,7 +161,15 @@ class Architecture:
             p = integer("breakpoints", breakpoints, 1)
             layers = [Elementwise(n, p, 0, 0, monotone=False) for n in widths]
             homogeneous = False
-        self._set(inputs, outputs, layers, homogeneous, True, None)
+        self._set(
+            inputs=inputs,
+            outputs=outputs,
+            layers=tuple(layers),
+            bias=bool(bias),
+            homogeneous=homogeneous,
+            is_dense=True,
+            network=None,
+        )
 
     @classmethod
     def of(cls, network: Network) -> Architecture:
@@ -174,30 +177,26 @@ class Architecture:
         self = cls.__new__(cls)
         graph = network.graph
         self._set(
-            prod(graph.input_shape),
-            prod(graph.output_shape),
-            _layers(graph),
-            all(_keeps_rays(node) for node in graph.nodes),
-            network.is_dense,
-            network,
+            inputs=prod(graph.input_shape),
+            outputs=prod(graph.output_shape),
+            layers=tuple(_layers(graph)),
+            bias=True,
+            homogeneous=all(_keeps_rays(node) for node in graph.nodes),
+            is_dense=network.is_dense,
+            network=network,
         )
         return self
 
-    def _set(
-        self,
-        inputs: int,
-        outputs: int,
-        layers: Iterable[Layer],
-        homogeneous: bool,
-        is_dense: bool,
-        network: Network | None,
-    ) -> None:
-        object.__setattr__(self, "inputs", inputs)
-        object.__setattr__(self, "outputs", outputs)
-        object.__setattr__(self, "layers", tuple(layers))
-        object.__setattr__(self, "homogeneous", homogeneous)
-        object.__setattr__(self, "is_dense", is_dense)
-        object.__setattr__(self, "network", network)
+    def on(self, dimension: int) -> Architecture:
+        """That of the network on a section of its input space of at most this dimension."""
+        section = Architecture.__new__(Architecture)
+        section._set(**{f.name: getattr(self, f.name) for f in fields(self)})
+        section._set(inputs=min(self.inputs, dimension), network=None)
+        return section
+
+    def _set(self, **values: object) -> None:
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
 
     @cached_property
     def widths(self) -> tuple[int, ...]:
@@ -209,13 +208,6 @@ class Architecture:
         """Whether every layer reads only the one before."""
         return all(layer.bottleneck for layer in self.layers)
 
-    def on(self, dimension: int) -> Architecture:
-        """That of the network on a section of its input space of at most this dimension."""
-        self_on = Architecture.__new__(Architecture)
-        inputs = min(self.inputs, dimension)
-        self_on._set(inputs, self.outputs, self.layers, self.homogeneous, self.is_dense, None)
-        return self_on
-
     def require_relu(self, what: str) -> tuple[int, ...]:
         """The widths of a chain of ReLU layers.
 
@@ -224,7 +216,7 @@ class Architecture:
         NotApplicable
             It is none.
         """
-        relu = all(isinstance(layer, Elementwise) and layer.is_relu for layer in self.layers)
+        relu = all(isinstance(layer, Elementwise) and layer.kind == "relu" for layer in self.layers)
         if not self.layers or not relu or not self.is_chain:
             raise NotApplicable(f"{what} holds for chains of ReLU layers, at least one")
         return self.widths
@@ -247,8 +239,8 @@ def as_architecture(
     """
     if isinstance(net, Architecture):
         architecture = net
-    elif isinstance(net, list | tuple) and not any(isinstance(n, list | tuple) for n in net):
-        return Architecture(net, activation)
+    elif _are_sizes(net):
+        return Architecture([*net], activation)
     else:
         try:
             architecture = Architecture.of(as_network(net))
@@ -257,6 +249,13 @@ def as_architecture(
     if activation is not None:
         raise TypeError("activation goes with sizes; a network has its own")
     return architecture
+
+
+def _are_sizes(net: object) -> TypeGuard[Sequence[int]]:
+    """Not layers (W, b)."""
+    if isinstance(net, list | tuple):
+        return not any(isinstance(layer, list | tuple) for layer in net)
+    return isinstance(net, range | np.ndarray)
 
 
 def _layers(graph: Graph) -> list[Layer]:
@@ -282,23 +281,28 @@ def _first_read_after(graph: Graph) -> list[int]:
 
 def _elementwise(phi: PiecewiseLinear, width: int, bottleneck: bool = True) -> Elementwise:
     slopes = np.atleast_2d(phi.slopes)
-    both_ways = ((slopes >= 0).all(axis=1) | (slopes <= 0).all(axis=1)).all()
+    one_way = (slopes >= 0).all(axis=1) | (slopes <= 0).all(axis=1)
+    ends = (slopes[:, [0, -1]] == 0).sum(axis=1)
+    neurons_a_row = width // len(slopes)
     return Elementwise(
         width,
         len(phi.breakpoints),
         int((slopes == 0).sum(axis=1).min()),
-        _flat_ends(np.broadcast_to(slopes[:, [0, -1]] == 0, (width, 2)).sum(axis=1)),
-        monotone=bool(both_ways),
-        uniform=bool((slopes == slopes[0]).all()),
+        0 if (ends == 0).any() else max(0, 2 - neurons_a_row * int((ends == 1).sum())),
+        monotone=bool(one_way.all()),
+        kind=_kind(slopes) if (slopes == slopes[0]).all() else "other",
         bottleneck=bottleneck,
     )
 
 
-def _flat_ends(ends: np.ndarray[tuple[int, ...], np.dtype[np.int64]]) -> int:
-    """From the number of constant ends of each neuron, 0 to 2."""
-    if (ends == 0).any():
-        return 0
-    return max(0, 2 - int((ends == 1).sum()))
+def _kind(slopes: FloatArray) -> Kind:
+    """Of rows that are alike."""
+    first, *middle, last = slopes[0].tolist()
+    if len(middle) == 0 and first != last:
+        if first == 0 or last == 0:
+            return "relu"
+        return "leaky" if first * last > 0 else "other"
+    return "clip" if len(middle) == 1 and first == last == 0 != middle[0] else "other"
 
 
 def _is_homogeneous(phi: PiecewiseLinear) -> bool:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import islice
-
 from pyexpr.bounds.architecture import Architecture, Elementwise, NotApplicable, Pooling
 from pyexpr.bounds.numbers import Number, bound, choices
 
@@ -26,9 +24,10 @@ def zaslavsky(architecture: Architecture, one: Number) -> Number:
 
 @bound
 def central(architecture: Architecture, one: Number) -> Number:
-    """The most regions of one layer of ReLUs without biases: 2 sum_{j < d} C(n - 1, j).
+    """The most open regions of one layer without biases: 2 sum_{j < d} C(n - 1, j).
 
-    All hyperplanes pass through the origin.
+    All hyperplanes pass through the origin. Patterns that only points on hyperplanes have, as the
+    origin may, are not among these.
 
     Conditions: one hidden layer of ReLU or leaky ReLU, biases 0. Attained in general position.
     Source: Zaslavsky (1975).
@@ -36,7 +35,7 @@ def central(architecture: Architecture, one: Number) -> Number:
     layer = _single(architecture)
     if not architecture.homogeneous or isinstance(layer, Pooling):
         raise NotApplicable("central holds for a layer that bends at 0 only, without biases")
-    return 2 * sum(islice(choices(one, layer.width - 1), architecture.inputs), 0 * one)
+    return 2 * sum(choices(one, layer.width - 1, architecture.inputs - 1), 0 * one)
 
 
 def arranged(one: Number, layer: Elementwise | Pooling, dimension: int) -> Number:
@@ -47,7 +46,7 @@ def arranged(one: Number, layer: Elementwise | Pooling, dimension: int) -> Numbe
         hyperplanes, parallel = layer.width, layer.breakpoints
     if dimension >= hyperplanes:
         return (one * (parallel + 1)) ** hyperplanes
-    return sum(islice(choices(one, hyperplanes, parallel), dimension + 1), 0 * one)
+    return sum(choices(one, hyperplanes, dimension, parallel), 0 * one)
 
 
 def _single(architecture: Architecture) -> Elementwise | Pooling:

@@ -8,6 +8,17 @@ from typing import TYPE_CHECKING
 from pyexpr._arrays import integer
 from pyexpr.activations import ActivationLike
 from pyexpr.bounds.architecture import Architecture, Elementwise
+from pyexpr.bounds.arrangements import central, zaslavsky
+from pyexpr.bounds.curves import circle
+from pyexpr.bounds.input_space import all_patterns, montufar_2017, raghu_2017
+from pyexpr.bounds.line import line, line_product
+from pyexpr.bounds.lower import (
+    arora_2018_lower,
+    montufar_2014_lower,
+    pascanu_2013_lower,
+    serra_2018_lower,
+    serra_2018_zonotope_lower,
+)
 from pyexpr.bounds.numbers import Bound
 
 if TYPE_CHECKING:
@@ -19,8 +30,8 @@ _MOST = 1000  # layers
 def closed_form(bound: Bound, depth: int, activation: ActivationLike = "relu") -> sympy.Expr:
     """A bound for so many hidden layers, in symbols n_0 (inputs), n_1, ..., n_depth (widths).
 
-    Of `line` it is that of layers wide enough to attain it: n_l >= 3 for ReLU, n_l >= 2 for leaky
-    ReLU, any for hard-tanh. `.subs(...).doit()` gives numbers.
+    Of `line` and `circle` it is that of layers of at least 3 neurons, which narrow ones do not
+    attain. `.subs(...).doit()` gives numbers.
 
     Parameters
     ----------
@@ -44,10 +55,11 @@ def closed_form(bound: Bound, depth: int, activation: ActivationLike = "relu") -
     layers = integer("depth", depth, 1)
     if layers > _MOST:
         raise ValueError(f"depth is {layers:,}; expressions are written for at most {_MOST:,}")
-    make = _FORMS.get(getattr(bound, "__name__", ""))
+    make = _FORMS.get(bound)
     if make is None:
-        raise ValueError(f"{bound!r} has no closed form; those that do: {', '.join(_FORMS)}")
-    if make in (_zaslavsky, _central) and layers != 1:
+        known = ", ".join(form.__name__ for form in _FORMS)
+        raise ValueError(f"bound is {bound!r}; those that have a closed form are {known}")
+    if bound in (zaslavsky, central) and layers != 1:
         raise ValueError(f"depth is {layers}; {bound.__name__} holds for one layer")
     kind = Architecture([1, 3, 1], activation).layers[0]
     assert isinstance(kind, Elementwise)
@@ -139,18 +151,18 @@ def _zonotope(more: int) -> Callable[[Widths, Elementwise], sympy.Expr]:
     return form
 
 
-_FORMS: dict[str, Callable[[Widths, Elementwise], sympy.Expr]] = {
-    "zaslavsky": _zaslavsky,
-    "central": _central,
-    "all_patterns": _all_patterns,
-    "montufar_2017": _montufar_2017,
-    "raghu_2017": _raghu_2017,
-    "line": _line,
-    "line_product": _line_product,
-    "circle": _circle,
-    "pascanu_2013_lower": _pascanu,
-    "montufar_2014_lower": _folded(0),
-    "serra_2018_lower": _folded(1),
-    "arora_2018_lower": _zonotope(0),
-    "serra_2018_zonotope_lower": _zonotope(1),
+_FORMS: dict[Bound, Callable[[Widths, Elementwise], sympy.Expr]] = {
+    zaslavsky: _zaslavsky,
+    central: _central,
+    all_patterns: _all_patterns,
+    montufar_2017: _montufar_2017,
+    raghu_2017: _raghu_2017,
+    line: _line,
+    line_product: _line_product,
+    circle: _circle,
+    pascanu_2013_lower: _pascanu,
+    montufar_2014_lower: _folded(0),
+    serra_2018_lower: _folded(1),
+    arora_2018_lower: _zonotope(0),
+    serra_2018_zonotope_lower: _zonotope(1),
 }

@@ -73,7 +73,7 @@ def _by_rows(one: Number, windows: _Windows, parallel: int) -> Number:
 
     @cache
     def row(height: int) -> Number:
-        terms = [*choices(one, windows.filters, parallel)]
+        terms = [*choices(one, windows.filters, windows.filters, parallel)]
         return _in_a_row(one, terms, windows.columns, height * windows.channels)
 
     return prod((row(end - first) for first, end in windows.rows), start=one)

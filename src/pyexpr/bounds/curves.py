@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import math
 
-from pyexpr._arrays import integer, real_number
+from pyexpr._arrays import integer, real_number, what
 from pyexpr.bounds.architecture import Architecture, Elementwise, Layer
 from pyexpr.bounds.line import most_on_line
 from pyexpr.bounds.numbers import Number, bound
 
-_FEW = 10  # neurons, of whose layer the patterns are counted
+_FEW = 64  # neurons, of whose layer the patterns are counted
 
 
 @bound
@@ -85,6 +85,8 @@ def curve(
     Conditions: none.
     Source: derived here.
     """
+    if not isinstance(degrees, list | tuple) or not degrees:
+        raise TypeError(f"degrees is {what(degrees)}; it must be a list of integers, not empty")
     breakpoints = 0 * one
     for i, given in enumerate(degrees):
         degree = integer(f"degrees[{i}]", given, 1)
@@ -99,25 +101,24 @@ def curve(
 def _full_turn(architecture: Architecture, one: Number, degree: int) -> Number:
     """The most breakpoints of one.
 
-    In one region of what comes before, functions pass a threshold `degree` times; in all regions of
-    one pattern together, and before the first breakpoint, twice.
+    A function passes a threshold `degree` times in one region of what comes before, and twice in
+    all regions of one pattern together, of which there are no more than regions.
     """
-    breakpoints: Number = 0 * one
-    patterns: float = 1  # an int, or inf
+    breakpoints, patterns = 0 * one, one  # in which the network still varies
     for layer in architecture.layers:
-        alone = one * layer.switches(2)
-        added = breakpoints * layer.switches(degree)
-        if patterns < math.inf:
-            added = min(added, int(patterns) * alone)
-        breakpoints = max(breakpoints + added, alone)
-        patterns *= _varying_words(layer)
+        added = patterns * layer.switches(2)
+        if breakpoints:
+            added = min(added, breakpoints * layer.switches(degree))
+        breakpoints += added
+        few = isinstance(layer, Elementwise) and layer.width <= _FEW
+        most = max(breakpoints, one)
+        patterns = min(most, patterns * _varying_words(layer)) if few else most
     return breakpoints
 
 
-def _varying_words(layer: Layer) -> float:
-    """Patterns of a layer in which what comes later varies; of wide layers, too many to matter."""
-    if not isinstance(layer, Elementwise) or layer.width > _FEW:
-        return math.inf
+def _varying_words(layer: Layer) -> int:
+    """Patterns of a layer in which what comes later varies."""
+    assert isinstance(layer, Elementwise)
     constant = layer.flat**layer.width if layer.bottleneck else 0
     words: int = (layer.breakpoints + 1) ** layer.width
     return max(1, words - constant)

@@ -2,14 +2,14 @@
 
 They bound the distinct patterns along any trajectory, too, and hold for the patterns of points on
 the border of regions: moving every threshold a little, the later layers' more, makes such a
-pattern that of an open set.
+pattern that of an open set of a network with other biases.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import cache, partial
-from itertools import accumulate, islice
+from itertools import accumulate
 from math import prod
 
 import numpy as np
@@ -128,7 +128,7 @@ def _step(layer: Layer, inputs: int, one: Number) -> Callable[[list[Number]], li
     if isinstance(layer, Elementwise) and layer.bottleneck and layer.flat == layer.breakpoints:
         return _Narrowing(layer, inputs, one)
     most = inputs if isinstance(layer, Pooling) else min(inputs, layer.width)
-    parts = [*accumulate(islice(_terms(layer, one), most + 1))]
+    parts = [*accumulate(_terms(layer, one, most))]
 
     def step(later: list[Number]) -> list[Number]:
         return [
@@ -144,7 +144,7 @@ class _Narrowing:
 
     def __init__(self, layer: Elementwise, inputs: int, one: Number) -> None:
         self._width = layer.width
-        terms = [*islice(_terms(layer, one), min(inputs, layer.width) + 1)]
+        terms = [*_terms(layer, one, inputs)]
         self._terms = np.array(terms, dtype=object)
         self._parts = np.array([*accumulate(terms)], dtype=object)
 
@@ -164,10 +164,10 @@ class _Narrowing:
         return result
 
 
-def _terms(layer: Layer, one: Number) -> Iterator[Number]:
+def _terms(layer: Layer, one: Number, most: int) -> Iterator[Number]:
     if isinstance(layer, Pooling):
-        return choices(one, layer.ties)
-    return choices(one, layer.width, layer.breakpoints)
+        return choices(one, layer.ties, most)
+    return choices(one, layer.width, most, layer.breakpoints)
 
 
 def _at(values: list[Number], d: int) -> Number:
@@ -183,7 +183,7 @@ def _clipped(histogram: list[Number], most: int) -> list[Number]:
 
 def _refined(histogram: list[Number], n: int, one: Number) -> list[Number]:
     """By n neurons, entries up to n."""
-    terms = [*islice(choices(one, n), len(histogram))]
+    terms = [*choices(one, n, len(histogram) - 1)]
     parts = [*accumulate(terms)]
     above = [*accumulate(reversed(histogram))][::-1]  # with at least so many dimensions
     refined = []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import takewhile
+from collections.abc import Sequence
 
 from pyexpr._arrays import integer
 from pyexpr.activations import ActivationLike
@@ -68,37 +68,40 @@ def line_is_attained(net: ArchitectureLike, *, activation: ActivationLike | None
     """
     architecture = as_architecture(net, activation)
     layers = architecture.layers
-    behind = [_pairs(layers[i:]) for i in range(len(layers))]
-    return architecture.is_dense and all(
-        isinstance(layer, Elementwise) and layer.uniform and _is_attained(layer, pairs, after)
-        for layer, pairs, after in zip(layers, behind, reversed(range(len(layers))), strict=True)
+    after = reversed(range(len(layers)))
+    return (
+        architecture.is_dense
+        and architecture.bias
+        and all(map(_is_attained, layers, _pairs(layers), after))
     )
 
 
-def _is_attained(layer: Elementwise, pairs: int, after: int) -> bool:
+def _is_attained(layer: Layer, pairs: int, after: int) -> bool:
     """With so many layers of two ReLUs from this one on, and so many layers after it."""
-    is_leaky = layer.breakpoints == 1 and layer.flat == 0 and layer.monotone
+    if not isinstance(layer, Elementwise) or layer.kind == "other":
+        return False
     few = pairs == 0 or (pairs <= 2 and pairs == after) or (pairs <= 3 and pairs == after + 1)
-    return is_leaky or layer.is_clip or (layer.is_relu and few)
+    return layer.kind != "relu" or few
 
 
 def most_on_line(architecture: Architecture, one: Number) -> Number:
     """What `line` says."""
     layers = architecture.layers
     most = [one] * (len(layers) + 1)  # of what comes from layer i on
-    for i in reversed(range(len(layers))):
+    for i, pairs in reversed([*enumerate(_pairs(layers))]):
         most[i] = _regions(layers[i], most[i + 1])
-        if pairs := _pairs(layers[i:]):
-            most[i] = min(most[i], _behind_pairs(layers[i + pairs :], pairs, most[i + pairs :]))
+        if pairs:
+            behind = layers[i + pairs] if i + pairs < len(layers) else None
+            passes = 2 * (3 * one) ** (pairs - 1)  # of each threshold behind them
+            most[i] = min(most[i], _behind_pairs(passes, behind, most[i + pairs :][:2]))
     return most[0]
 
 
-def _behind_pairs(layers: tuple[Layer, ...], pairs: int, most: list[Number]) -> Number:
-    """Regions of so many layers of two ReLUs and these after them."""
-    passes: int = 2 * 3 ** (pairs - 1)  # of each threshold
+def _behind_pairs(passes: Number, layer: Layer | None, most: list[Number]) -> Number:
+    """Regions of layers of two ReLUs, of the layer behind them, and of others behind that."""
     made = (passes + 1) * most[0]
-    if layers and isinstance(layers[0], Elementwise):
-        return min(made, (passes * (layers[0].switches(1) + 1) + 1) * most[1])
+    if isinstance(layer, Elementwise):
+        return min(made, (passes * (layer.switches(1) + 1) + 1) * most[1])
     return made
 
 
@@ -137,11 +140,10 @@ def _regions(layer: Layer, later: Number) -> Number:
     return (switches + 1 - layer.flat_ends) * later + layer.flat_ends
 
 
-def _pairs(layers: tuple[Layer, ...]) -> int:
-    """How many layers of two ReLUs, which nothing bypasses, come first."""
-    return sum(1 for _ in takewhile(_is_pair, layers))
-
-
-def _is_pair(layer: Layer) -> bool:
-    relu = isinstance(layer, Elementwise) and layer.is_relu
-    return relu and layer.width == 2 and layer.bottleneck
+def _pairs(layers: Sequence[Layer]) -> list[int]:
+    """How many layers of two ReLUs, which nothing bypasses, come one after another from each on."""
+    counts: list[int] = []
+    for layer in reversed(layers):
+        pair = isinstance(layer, Elementwise) and layer.kind == "relu" and layer.width == 2
+        counts.append((counts or [0])[-1] + 1 if pair and layer.bottleneck else 0)
+    return counts[::-1]

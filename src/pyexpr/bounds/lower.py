@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import islice
 from math import prod
 
 from pyexpr.bounds.architecture import Architecture, NotApplicable
@@ -72,15 +71,22 @@ def serra_2018_zonotope_lower(architecture: Architecture, one: Number) -> Number
     Source: Serra, Tjandraatmadja, Ramalingam (2018), Theorem 7. The paper asks for w >= 2; two
     neurons do not fold a line onto itself three times (see `line`), so that w = 2 is left out here.
     """
-    widths = architecture.require_relu("serra_2018_zonotope_lower")
+    widths = _biased(architecture, "serra_2018_zonotope_lower")
     if any(n < 3 for n in widths[1:-1]):
         raise NotApplicable("serra_2018_zonotope_lower needs layers at least 3 wide between")
     return _zonotope(architecture, one, "serra_2018_zonotope_lower", 1)
 
 
+def _biased(architecture: Architecture, what: str) -> tuple[int, ...]:
+    """The widths of a chain of ReLU layers with biases."""
+    if not architecture.bias:
+        raise NotApplicable(f"{what} needs biases")
+    return architecture.require_relu(what)
+
+
 def _wide(architecture: Architecture, times: int, what: str) -> tuple[int, ...]:
     """The widths, of which all but the last are at least `times` the number of inputs."""
-    widths = architecture.require_relu(what)
+    widths = _biased(architecture, what)
     if any(n < times * architecture.inputs for n in widths[:-1]):
         raise NotApplicable(
             f"{what} needs layers at least {times * architecture.inputs} wide before the last"
@@ -95,12 +101,12 @@ def _folded(architecture: Architecture, one: Number, widths: Sequence[int], more
 
 
 def _zonotope(architecture: Architecture, one: Number, what: str, more: int) -> Number:
-    first, *others = architecture.require_relu(what)
+    first, *others = _biased(architecture, what)
     if first < 2:
         raise NotApplicable(f"{what} needs at least 2 neurons in the first layer")
-    vertices = 2 * sum(islice(choices(one, first // 2 - 1), architecture.inputs), 0 * one)
+    vertices = 2 * sum(choices(one, first // 2 - 1, architecture.inputs - 1), 0 * one)
     return vertices * (one * (min(others) + more)) ** len(others) if others else vertices
 
 
 def _arranged(one: Number, inputs: int, width: int) -> Number:
-    return sum(islice(choices(one, width), inputs + 1), 0 * one)
+    return sum(choices(one, width, inputs), 0 * one)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal, localcontext
-from functools import update_wrapper
+from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal, Overflow, localcontext
+from functools import partial, update_wrapper
 from inspect import Signature, signature
 from typing import Any, Literal, Protocol, TypeAlias, overload
 
@@ -12,7 +12,8 @@ from pyexpr._text import plural
 from pyexpr.activations import ActivationLike
 from pyexpr.bounds.architecture import ArchitectureLike, as_architecture
 
-MAX_DIGITS = 10_000  # of an integer that is written out: longer ones take more than seconds
+MAX_DIGITS = 4_300  # of an integer that is written out: Python prints no more
+_MOST_TERMS = 5_000_000  # of a sum
 
 Number: TypeAlias = int | Decimal
 
@@ -59,10 +60,13 @@ def bound(formula: Callable[..., Number]) -> Bound:
         log10: bool = False,
         **named: Any,
     ) -> int | float:
+        if len(options) > len(own):
+            raise TypeError(
+                f"{formula.__name__} takes {len(own)} arguments after net, not {len(options)}; "
+                "activation and log10 are given by name"
+            )
         architecture = as_architecture(net, activation)
-        with localcontext(_CONTEXT):
-            estimate = formula(architecture, Decimal(1), *options, **named)
-            logarithm = float(Decimal(estimate).log10())
+        logarithm = _logarithm(partial(formula, architecture, Decimal(1), *options, **named))
         if log10:
             return logarithm
         if logarithm > MAX_DIGITS:
@@ -72,16 +76,20 @@ def bound(formula: Callable[..., Number]) -> Bound:
             )
         return int(formula(architecture, 1, *options, **named))
 
+    own = [*signature(formula).parameters.values()][2:]
+    net, _, *others, _ = signature(evaluate).parameters.values()
     update_wrapper(evaluate, formula)
-    vars(evaluate)["__signature__"] = _signature(formula, evaluate)
+    vars(evaluate)["__signature__"] = Signature([net, *own, *others])
     return evaluate  # type: ignore[return-value]  # overloads have one implementation
 
 
-def _signature(formula: Callable[..., Number], evaluate: Callable[..., object]) -> Signature:
-    """With the formula's own options in their place."""
-    own = [*signature(formula).parameters.values()][2:]
-    net, _, *others, _ = signature(evaluate, follow_wrapped=False).parameters.values()
-    return Signature([net, *own, *others])
+def _logarithm(formula: Callable[[], Number]) -> float:
+    """Of a formula that was given the decimal 1."""
+    try:
+        with localcontext(_CONTEXT):
+            return float(Decimal(formula()).log10())
+    except Overflow:
+        raise OverflowError("the bound has more than 10^18 digits") from None
 
 
 def divide(a: Number, b: int) -> Number:
@@ -89,9 +97,21 @@ def divide(a: Number, b: int) -> Number:
     return a // b if isinstance(a, int) else a / b
 
 
-def choices(one: Number, n: int, parallel: int = 1) -> Iterator[Number]:
-    """C(n, j) parallel^j for j = 0, 1, ..., n."""
+def choices(one: Number, n: int, most: int, parallel: int = 1) -> Iterator[Number]:
+    """C(n, j) parallel^j for j = 0, 1, ..., min(n, most).
+
+    Raises
+    ------
+    OverflowError
+        More than five million terms.
+    """
+    last = min(n, most)
+    if last >= _MOST_TERMS:
+        raise OverflowError(
+            f"the bound is a sum of {last + 1:,} terms, more than the {_MOST_TERMS:,} that are "
+            "added up"
+        )
     term = one
-    for j in range(n + 1):
+    for j in range(last + 1):
         yield term
         term = divide(term * ((n - j) * parallel), j + 1)

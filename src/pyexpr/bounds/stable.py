@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from itertools import islice
 from typing import TypeAlias
 
 import numpy as np
@@ -56,7 +55,7 @@ def serra_ramalingam_2020(architecture: Architecture, one: Number, domain: Line 
         for (k, d), count in regions.items():
             on = can_be_on[min(k, len(can_be_on) - 1)]
             both = can_be_both[min(k, len(can_be_both) - 1)]
-            for j, parts in enumerate(islice(choices(one, both), d + 1)):
+            for j, parts in enumerate(choices(one, both, d)):
                 refined[on - j, min(on - j, d)] += count * parts
         regions = refined
     return sum(regions.values(), 0 * one)
@@ -77,7 +76,7 @@ def _freedoms(network: Network, domain: Line | Box) -> Iterator[_Freedom]:
         low, high = _first_range(first, *_corners(network, domain), isinstance(domain, Line))
         can_be_on = ~(high <= 0)  # also where overflow has left nan
         yield [int(can_be_on.sum())], [int((can_be_on & ~(low > 0)).sum())]
-        reach = np.where(can_be_on, np.nan_to_num(high, nan=np.inf), 0.0)
+        reach = np.where(can_be_on, np.nan_to_num(high, nan=np.inf, posinf=np.inf), 0.0)
         for layer in others:
             most, least = _top_sums(layer.weight, reach), _top_sums(-layer.weight, reach)
             on = most > -layer.bias[:, None]

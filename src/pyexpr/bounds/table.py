@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Literal, TypeAlias
 
 import numpy.typing as npt
@@ -20,7 +21,7 @@ from pyexpr.bounds.architecture import (
     NotApplicable,
     as_architecture,
 )
-from pyexpr.bounds.arrangements import central, zaslavsky
+from pyexpr.bounds.arrangements import zaslavsky
 from pyexpr.bounds.convolutions import xiong_2020
 from pyexpr.bounds.curves import arc, circle, curve
 from pyexpr.bounds.input_space import all_patterns, montufar_2017, raghu_2017, serra_2018
@@ -55,8 +56,8 @@ class Row:
     log10 : float
     value : int or None
         None if it has more than 100 digits.
-    share : float or None
-        The exact count over the bound; None if nothing was counted.
+    count : int or None
+        The exact count of what is bounded; None if nothing was counted.
     """
 
     name: str
@@ -64,7 +65,12 @@ class Row:
     holds: str
     log10: float
     value: int | None
-    share: float | None
+    count: int | None
+
+    @property
+    def log10_share(self) -> float | None:
+        """Of the count over the bound."""
+        return None if self.count is None else math.log10(self.count) - self.log10
 
 
 @dataclass(frozen=True)
@@ -145,7 +151,8 @@ def table(
 def _table(architecture: Architecture, path: Trajectory | None, exact: Exact | None) -> Table:
     upper = [*_along(architecture, path, exact), *_everywhere(architecture, exact)]
     known = [
-        _row(f, architecture, "regions", "the input space, some weights", None) for f in _LOWER
+        _row(f, architecture, "regions", "the input space, some weights and biases", None)
+        for f in _LOWER
     ]
     return Table(
         _title(architecture, path),
@@ -155,7 +162,7 @@ def _table(architecture: Architecture, path: Trajectory | None, exact: Exact | N
     )
 
 
-_EVERYWHERE = (zaslavsky, central, xiong_2020, serra_2018, montufar_2017, raghu_2017, all_patterns)
+_EVERYWHERE = (zaslavsky, xiong_2020, serra_2018, montufar_2017, raghu_2017, all_patterns)
 _LOWER = (
     lower.pascanu_2013_lower,
     lower.montufar_2014_lower,
@@ -187,7 +194,8 @@ def _along(
     if isinstance(path, Reversed):
         path = path.reversed()
     if path is None or is_segment(path):
-        yield row(line, "any segment" + "; attained" * line_is_attained(architecture))
+        attained = "; attained by some weights and biases" * line_is_attained(architecture)
+        yield row(line, f"any segment{attained}")
         yield row(line_product, "any segment")
         if path is not None:
             segment = Line(*path.pieces[0].points.reshape(2, *path.shape))
@@ -237,11 +245,10 @@ def _row(
     except NotApplicable:
         return None
     value = function(architecture, *options) if logarithm < _DIGITS else None
-    share = None
+    count = None
     if exact is not None:
-        counted = exact.activation_regions if bounds == "regions" else exact.patterns
-        share = 10 ** (math.log10(counted) - logarithm) if value is None else counted / value
-    return Row(function.__name__, bounds, holds, logarithm, value, share)
+        count = exact.activation_regions if bounds == "regions" else exact.patterns
+    return Row(function.__name__, bounds, holds, logarithm, value, count)
 
 
 def _title(architecture: Architecture, path: Trajectory | None) -> str:
@@ -269,12 +276,11 @@ def _lines(shown: Table) -> Iterator[str]:
 
 
 def _formatted(title: str, rows: tuple[Row, ...]) -> Iterator[str]:
-    with_share = any(row.share is not None for row in rows)
-    cells = [(title, "", "count / bound" if with_share else "", "")]
+    counted = any(row.count is not None for row in rows)
+    cells = [(title, "", "count / bound" if counted else "", "")]
     for row in rows:
-        share = "" if row.share is None else _share(row)
-        what = f"{row.bounds}, {row.holds}"
-        cells.append((row.name, _number(row), share, what))
+        share = "" if row.log10_share is None else _share(row.log10_share)
+        cells.append((row.name, _number(row), share, f"{row.bounds}, {row.holds}"))
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     for name, value, share, holds in cells:
         line = f"{name:<{widths[0]}}  {value:>{widths[1]}}  {share:>{widths[2]}}  {holds}"
@@ -286,10 +292,8 @@ def _number(row: Row) -> str:
         return f"{row.value:,}"
     if row.log10 >= _FAR:
         return f"10^{row.log10:,.1f}"
-    exponent = math.floor(row.log10)
-    return f"{10 ** (row.log10 - exponent):.2f}e{exponent}"
+    return f"{Decimal(10) ** Decimal(row.log10):.2e}".replace("e+", "e")
 
 
-def _share(row: Row) -> str:
-    assert row.share is not None
-    return f"{row.share:.2g}" if row.share else f"10^-{row.log10:,.0f}"
+def _share(logarithm: float) -> str:
+    return f"{10**logarithm:.2g}" if logarithm > -_FAR else f"10^{logarithm:,.0f}"
