@@ -110,15 +110,16 @@ def _full_turn(architecture: Architecture, one: Number, degree: int) -> Number:
         if breakpoints:
             added = min(added, breakpoints * layer.switches(degree))
         breakpoints += added
-        few = isinstance(layer, Elementwise) and layer.width <= _FEW
+        words = _varying_words(layer)
         most = max(breakpoints, one)
-        patterns = min(most, patterns * _varying_words(layer)) if few else most
+        patterns = most if words is None else min(most, patterns * words)
     return breakpoints
 
 
-def _varying_words(layer: Layer) -> int:
-    """Patterns of a layer in which what comes later varies."""
-    assert isinstance(layer, Elementwise)
+def _varying_words(layer: Layer) -> int | None:
+    """Patterns of a layer in which what comes later varies; None of many, which do not matter."""
+    if not isinstance(layer, Elementwise) or layer.width > _FEW:
+        return None
     constant = layer.flat**layer.width if layer.bottleneck else 0
     words: int = (layer.breakpoints + 1) ** layer.width
     return max(1, words - constant)
