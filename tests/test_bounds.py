@@ -336,7 +336,7 @@ def union_sum(windows: list[set[int]], filters: int) -> int:
 @pytest.mark.parametrize("filters", [1, 2, 3])
 def test_two_dimensional_convolutions_are_bounded(filters: int) -> None:
     windows = [
-        {5 * (i + a) + j + b for a in range(2) for b in range(2)}
+        {3 * (i + a) + j + b for a in range(2) for b in range(2)}
         for i, j in product(range(2), repeat=2)
     ]
     exact = union_sum(windows, filters)
@@ -344,6 +344,42 @@ def test_two_dimensional_convolutions_are_bounded(filters: int) -> None:
     assert exact <= bound <= 2 ** (4 * filters)
     apart = bounds.xiong_2020(convolution(1, filters, (4, 4), (2, 2), 2))
     assert apart == sum(comb(filters, k) for k in range(5)) ** 4  # exact where nothing overlaps
+
+
+def chain_of_convolutions(pad: int) -> pyexpr.Network:
+    builder = Builder((1, 1, 6))
+    first = Convolution(np.ones((3, 1, 1, 3)), (1, 6), pads=(0, pad, 0, pad))
+    x = builder.convolution(builder.input, first, np.zeros(3))
+    x = builder.activation(x, pyexpr.ReLU())
+    second = Convolution(np.ones((2, 3, 1, 2)), (1, 4 + 2 * pad))
+    x = builder.convolution(x, second, np.zeros(2))
+    return pyexpr.Network(builder.graph(builder.activation(x, pyexpr.ReLU())))
+
+
+def test_convolutions_fold_pixels() -> None:
+    # Three filters fold a pixel of each place three times; two of width 2 see what comes of it.
+    folded = chain_of_convolutions(pad=0)
+    last = bounds.xiong_2020(convolution(1, 2, (1, 4), (1, 2), 1))
+    assert bounds.xiong_2020_lower(folded) == 3**4 * last
+    same = chain_of_convolutions(pad=1)  # the middle pixel of each window is in the image
+    last = bounds.xiong_2020(convolution(1, 2, (1, 6), (1, 2), 1))
+    assert bounds.xiong_2020_lower(same) == 3**6 * last
+    for net in (folded, same):
+        assert bounds.xiong_2020_lower(net) <= bounds.serra_2018(net)
+        assert bounds.xiong_2020_lower(net) <= bounds.xiong_2020(net)
+    with pytest.raises(bounds.NotApplicable, match="a pixel"):
+        bounds.xiong_2020_lower(chain_of_convolutions(pad=3))
+
+
+@pytest.mark.parametrize("filters", [1, 2, 3])
+def test_rows_apart_bound_a_convolution_from_below(filters: int) -> None:
+    net = convolution(1, filters, (3, 3), (2, 2), 1)
+    windows = [
+        {3 * (i + a) + j + b for a in range(2) for b in range(2)}
+        for i, j in product(range(2), repeat=2)
+    ]
+    exact = union_sum(windows, filters)
+    assert bounds.xiong_2020_lower(net) <= exact <= bounds.xiong_2020(net)
 
 
 # Numbers.

@@ -23,7 +23,7 @@ hard-tanh.
 from pyexpr.bounds.architecture import Architecture, Elementwise, NotApplicable, Pooling
 from pyexpr.bounds.arrangements import central, zaslavsky
 from pyexpr.bounds.closed_forms import closed_form
-from pyexpr.bounds.convolutions import xiong_2020
+from pyexpr.bounds.convolutions import xiong_2020, xiong_2020_lower
 from pyexpr.bounds.curves import arc, circle, curve
 from pyexpr.bounds.input_space import (
     all_patterns,
@@ -75,5 +75,6 @@ __all__ = [
     "serra_ramalingam_2020",
     "table",
     "xiong_2020",
+    "xiong_2020_lower",
     "zaslavsky",
 ]

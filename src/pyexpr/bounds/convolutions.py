@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from math import prod
-from typing import TypeAlias
+from typing import TypeAlias, TypeGuard
 
 from pyexpr.bounds.architecture import Architecture, Elementwise, NotApplicable
 from pyexpr.bounds.arrangements import arranged
 from pyexpr.bounds.numbers import Number, bound, choices
 from pyexpr.graph import Activation, Affine, Graph
-from pyexpr.operations import Convolution
+from pyexpr.operations import Convolution, Operation
 
 Interval: TypeAlias = tuple[int, int]
 
@@ -47,6 +47,34 @@ def xiong_2020(architecture: Architecture, one: Number) -> Number:
     return first * prod(map(parts, others), start=one)
 
 
+@bound
+def xiong_2020_lower(architecture: Architecture, one: Number) -> Number:
+    """R prod_{l < L} floor(d_l / d_0)^(d_0 places_l), d_l the channels and places of layer l.
+
+    Each layer but the last reads one pixel at every place, and folds its d_0 channels there,
+    floor(d_l / d_0) times each. R are the regions of the last layer as a convolution of an image
+    with d_0 channels; where rows of windows overlap, those of rows that do not, or of columns.
+
+    Conditions: a chain of plain convolutions and ReLU, without groups or dilation; d_l >= d_0 and a
+    pixel that no place of a layer misses, for l < L; no padding in layer L.
+    Source: Xiong, Huang, Yu, Liu, Zhu, Shao (2020), Theorem 5; the condition on pixels, and R by
+    rows, are derived here.
+    """
+    architecture.require_relu("xiong_2020_lower")
+    *before, last = _convolutions(architecture)
+    channels = (*before, last)[0].channels
+    folds = one
+    for convolution in before:
+        filters, height, width = convolution.out_shape
+        if filters < channels or not _has_common_pixel(convolution):
+            raise NotApplicable("xiong_2020_lower needs as many filters as channels, and a pixel")
+        folds *= (one * (filters // channels)) ** (channels * height * width)
+    if any(last.pads):
+        raise NotApplicable("xiong_2020_lower needs a last layer without padding")
+    windows = replace(_windows(last), channels=channels)
+    return folds * max(_by_rows(one, windows.apart, 1), _by_rows(one, windows.transposed.apart, 1))
+
+
 @dataclass(frozen=True)
 class _Windows:
     """Of a convolution: what its places see, rows and columns of the image, and how many see it.
@@ -66,6 +94,52 @@ class _Windows:
     @property
     def transposed(self) -> _Windows:
         return _Windows(self.filters, self.channels, self.columns, self.rows)
+
+    @property
+    def apart(self) -> _Windows:
+        """Those of rows that do not overlap."""
+        rows: list[Interval] = []
+        for first, end in self.rows:
+            if not rows or first >= rows[-1][1]:
+                rows.append((first, end))
+        return replace(self, rows=tuple(rows))
+
+
+def _convolutions(architecture: Architecture) -> list[Convolution]:
+    """Of a network that is a chain of them and of activations, up to its output."""
+    graph = architecture.network.graph if architecture.network else Graph(())
+    found = []
+    for i in range(1, len(graph.nodes) - 1, 2):
+        affine, activation = graph.nodes[i : i + 2]
+        if not isinstance(affine, Affine) or not isinstance(activation, Activation):
+            break
+        operation = (
+            affine.terms[0][1] if [source for source, _ in affine.terms] == [i - 1] else None
+        )
+        if activation.source != i or not _is_plain(operation):
+            break
+        found.append(operation)
+    if len(found) != len(architecture.layers):
+        raise NotApplicable("xiong_2020_lower holds for chains of plain convolutions")
+    return found
+
+
+def _is_plain(operation: Operation | None) -> TypeGuard[Convolution]:
+    return (
+        isinstance(operation, Convolution)
+        and operation.groups == 1
+        and operation.dilations == (1, 1)
+    )
+
+
+def _has_common_pixel(convolution: Convolution) -> bool:
+    """Whether the window of every place has its pixel at one offset inside the image."""
+    for axis, places in enumerate(convolution.out_shape[1:]):
+        pad, stride = convolution.pads[axis], convolution.strides[axis]
+        first, end = pad, convolution.size[axis] + pad - (places - 1) * stride
+        if max(first, 0) >= min(end, convolution.kernel.shape[2 + axis]):
+            return False
+    return True
 
 
 def _by_rows(one: Number, windows: _Windows, parallel: int) -> Number:
@@ -109,13 +183,13 @@ def _first_convolution(architecture: Architecture) -> _Windows | None:
     if len(affine.terms) != 1 or activation.source != 1:
         return None
     operation = operations[0] if operations else None
-    if not isinstance(operation, Convolution) or operation.groups != 1:
-        return None
-    if operation.dilations != (1, 1):
-        return None
-    filters, height, width = operation.out_shape
-    rows = _intervals(operation, 0, height)
-    return _Windows(filters, operation.channels, rows, _intervals(operation, 1, width))
+    return _windows(operation) if _is_plain(operation) else None
+
+
+def _windows(convolution: Convolution) -> _Windows:
+    filters, height, width = convolution.out_shape
+    rows, columns = _intervals(convolution, 0, height), _intervals(convolution, 1, width)
+    return _Windows(filters, convolution.channels, rows, columns)
 
 
 def _intervals(convolution: Convolution, axis: int, places: int) -> tuple[Interval, ...]:

@@ -22,7 +22,7 @@ from pyexpr.bounds.architecture import (
     as_architecture,
 )
 from pyexpr.bounds.arrangements import zaslavsky
-from pyexpr.bounds.convolutions import xiong_2020
+from pyexpr.bounds.convolutions import xiong_2020, xiong_2020_lower
 from pyexpr.bounds.curves import arc, circle, curve
 from pyexpr.bounds.input_space import all_patterns, montufar_2017, raghu_2017, serra_2018
 from pyexpr.bounds.line import line, line_is_attained, line_product, polyline
@@ -169,6 +169,7 @@ _LOWER = (
     lower.serra_2018_lower,
     lower.arora_2018_lower,
     lower.serra_2018_zonotope_lower,
+    xiong_2020_lower,
 )
 
 
