@@ -364,6 +364,8 @@ def test_convolutions_fold_pixels() -> None:
     same = chain_of_convolutions(pad=1)  # the middle pixel of each window is in the image
     last = bounds.xiong_2020(convolution(1, 2, (1, 6), (1, 2), 1))
     assert bounds.xiong_2020_lower(same) == 3**6 * last
+    with pytest.raises(bounds.NotApplicable, match="dense"):
+        bounds.montufar_2014_lower(folded)  # for which weights would have to be free
     for net in (folded, same):
         assert bounds.xiong_2020_lower(net) <= bounds.serra_2018(net)
         assert bounds.xiong_2020_lower(net) <= bounds.xiong_2020(net)
