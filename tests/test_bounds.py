@@ -465,8 +465,11 @@ def test_what_is_too_large_to_be_bounded_is_said() -> None:
     assert bounds.line([2, 10**9, 10**9, 1]) == (10**9 + 1) ** 2
     with pytest.raises(OverflowError, match=r"10\^18 digits"):
         bounds.all_patterns(huge, log10=True)
+    cube = [10**20, 10**20, 10**20, 1]
     with pytest.raises(OverflowError, match="terms"):
-        bounds.serra_2018([10**20, 10**20, 10**20, 1], log10=True)
+        bounds.serra_2018(cube, log10=True)
+    names = [row.name for row in bounds.table(cube).upper]
+    assert "line" in names and "serra_2018" not in names
 
 
 # The table.

@@ -240,10 +240,10 @@ def _row(
     exact: Exact | None,
     *options: object,
 ) -> Row | None:
-    """None if the bound does not apply."""
+    """None if the bound does not apply, or is a sum of too many terms."""
     try:
         logarithm = function(architecture, *options, log10=True)
-    except NotApplicable:
+    except (NotApplicable, OverflowError):
         return None
     value = function(architecture, *options) if logarithm < _DIGITS else None
     count = None
