@@ -15,7 +15,7 @@ X0, X1, X2 = np.random.default_rng(23).standard_normal((3, 3))
 LINE, ARC = pyexpr.Line(X0, X1), pyexpr.Arc(X0, X1)
 CIRCLE = pyexpr.Circle(X2, X0, X1)
 TRIANGLE = pyexpr.Polyline([X0, X1, X2], closed=True)
-O = np.zeros(3)  # noqa: E741
+ORIGIN = np.zeros(3)
 EYE = np.eye(2)
 SIGNS = (np.array([[1.0], [-1.0]]), np.zeros(2))  # x -> relu(x), relu(-x)
 BACK = (np.ones((1, 2)), np.zeros(1))
@@ -62,9 +62,9 @@ def test_narrow_networks_switch_as_their_images_turn(
     [
         TRIANGLE,
         pyexpr.Line(-X0, 2 * X0),
-        pyexpr.Polyline([X0, O, X1]),
-        pyexpr.Polyline([X0, O, O, X1]),
-        pyexpr.Polyline([O, X0, X1], closed=True),
+        pyexpr.Polyline([X0, ORIGIN, X1]),
+        pyexpr.Polyline([X0, ORIGIN, ORIGIN, X1]),
+        pyexpr.Polyline([ORIGIN, X0, X1], closed=True),
     ],
     ids=["closed", "through the origin", "corner", "stay", "seam"],
 )
@@ -183,7 +183,7 @@ def test_zero_biases_make_arcs_chords() -> None:
 
 
 def test_long_traces_are_worked_on_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    corner = pyexpr.Polyline([X0, O, 9 * X1, X2], closed=True)
+    corner = pyexpr.Polyline([X0, ORIGIN, 9 * X1, X2], closed=True)
     traces = [
         pyexpr.trace(Network.random([3, 4, 8, 6, 1], "relu", 2.0, b, seed=6), curve)
         for curve in (LINE, CIRCLE, corner)
@@ -199,7 +199,7 @@ def test_nothing_is_swept_without_weights_or_layers() -> None:
     trace = pyexpr.trace(Network.random([3, 4, 4, 1]), LINE)
     assert swept_angles(trace, 0.0, 0.0).tolist() == [0, 0]
     assert swept_angles(trace, 0.0, 1.0).tolist() == [0, 0]
-    assert swept_angles(pyexpr.trace(Network.random([3, 1]), O, X0)).shape == (0,)
+    assert swept_angles(pyexpr.trace(Network.random([3, 1]), ORIGIN, X0)).shape == (0,)
 
 
 # --- by dense sampling ---

@@ -46,12 +46,16 @@ def closed_form(bound: Bound, depth: int, activation: ActivationLike = "relu") -
     Raises
     ------
     ImportError
-        sympy is not installed: pip install "pyexpr-regions[symbolic]".
+        sympy is not installed.
     TypeError, ValueError
         Another depth, a bound without a closed form, or an unknown activation.
     """
-    import sympy
-
+    try:
+        import sympy
+    except ImportError as error:
+        raise ImportError(
+            'closed_form needs sympy; install it by: pip install "pyexpr-regions[symbolic]"'
+        ) from error
     layers = integer("depth", depth, 1)
     if layers > _MOST:
         raise ValueError(f"depth is {layers:,}; expressions are written for at most {_MOST:,}")
