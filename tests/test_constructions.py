@@ -11,7 +11,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import pyexpr
-from pyexpr.activations import ActivationLike
+from pyexpr.activations import ActivationLike, as_activation
 from pyexpr.constructions import (
     Construction,
     SpaceConstruction,
@@ -305,7 +305,7 @@ def patterns(construction: SpaceConstruction) -> int:
 def test_one_layer_has_the_regions_of_an_arrangement(
     inputs: int, activation: ActivationLike
 ) -> None:
-    p = len(pyexpr.Network.random([1, 1, 1], activation).layers[0].activation.breakpoints)  # type: ignore[union-attr]
+    p = len(as_activation("activation", activation).breakpoints)
     for width in range(1, 9):
         construction = arrangement([inputs, width, 1], activation)
         expected = sum(comb(width, j) * p**j for j in range(inputs + 1))

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -91,9 +92,9 @@ def test_a_whole_line_meets_deeper_neurons_about_once(width: int, count: int) ->
 
 
 def test_what_is_no_size_or_length_is_refused() -> None:
-    functions: list[Callable[[object], object]] = [
-        lambda sizes: hanin_rolnick(sizes, 1.0, bias_variance=1.0),  # type: ignore[arg-type]
-        whole_line,  # type: ignore[list-item]
+    functions: list[Callable[[Any], object]] = [
+        lambda sizes: hanin_rolnick(sizes, 1.0, bias_variance=1.0),
+        whole_line,
     ]
     for function in functions:
         with pytest.raises(ValueError, match=r"sizes\[2\] is -1; it must be at least 1"):

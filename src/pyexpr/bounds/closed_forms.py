@@ -2,23 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from pyexpr._arrays import integer
 from pyexpr.activations import ActivationLike
 from pyexpr.bounds.architecture import Architecture, Elementwise
 from pyexpr.bounds.arrangements import central, zaslavsky
-from pyexpr.bounds.curves import circle
-from pyexpr.bounds.input_space import all_patterns, montufar_2017, raghu_2017
-from pyexpr.bounds.line import line, line_product
-from pyexpr.bounds.lower import (
-    arora_2018_lower,
-    montufar_2014_lower,
-    pascanu_2013_lower,
-    serra_2018_lower,
-    serra_2018_zonotope_lower,
-)
 from pyexpr.bounds.numbers import Bound
 
 if TYPE_CHECKING:
@@ -52,6 +41,8 @@ def closed_form(bound: Bound, depth: int, activation: ActivationLike = "relu") -
     """
     try:
         import sympy
+
+        from pyexpr.bounds.expressions import FORMS
     except ImportError as error:
         raise ImportError(
             'closed_form needs sympy; install it by: pip install "pyexpr-regions[symbolic]"'
@@ -59,9 +50,9 @@ def closed_form(bound: Bound, depth: int, activation: ActivationLike = "relu") -
     layers = integer("depth", depth, 1)
     if layers > _MOST:
         raise ValueError(f"depth is {layers:,}; expressions are written for at most {_MOST:,}")
-    make = _FORMS.get(bound)
+    make = FORMS.get(bound)
     if make is None:
-        known = ", ".join(form.__name__ for form in _FORMS)
+        known = ", ".join(form.__name__ for form in FORMS)
         raise ValueError(f"bound is {bound!r}; those that have a closed form are {known}")
     if bound in (zaslavsky, central) and layers != 1:
         raise ValueError(f"depth is {layers}; {bound.__name__} holds for one layer")
@@ -69,104 +60,3 @@ def closed_form(bound: Bound, depth: int, activation: ActivationLike = "relu") -
     assert isinstance(kind, Elementwise)
     widths = sympy.symbols(f"n_0:{layers + 1}", integer=True, positive=True)
     return make(widths, kind)
-
-
-Widths = Sequence["sympy.Symbol"]
-
-
-def _chosen(n: sympy.Expr, most: sympy.Expr, p: int = 1) -> sympy.Expr:
-    """sum_{j <= most} C(n, j) p^j"""
-    import sympy
-
-    j = sympy.Symbol("j", integer=True, nonnegative=True)
-    return sympy.Sum(sympy.binomial(n, j) * p**j, (j, 0, most))
-
-
-def _product(factors: Sequence[sympy.Expr]) -> sympy.Expr:
-    import sympy
-
-    return sympy.Mul(*factors)
-
-
-def _zaslavsky(n: Widths, kind: Elementwise) -> sympy.Expr:
-    return _chosen(n[1], n[0], kind.breakpoints)
-
-
-def _central(n: Widths, kind: Elementwise) -> sympy.Expr:
-    return 2 * _chosen(n[1] - 1, n[0] - 1)
-
-
-def _all_patterns(n: Widths, kind: Elementwise) -> sympy.Expr:
-    return (kind.breakpoints + 1) ** sum(n[1:])
-
-
-def _montufar_2017(n: Widths, kind: Elementwise) -> sympy.Expr:
-    import sympy
-
-    p = kind.breakpoints
-    return _product([_chosen(n[i], sympy.Min(*n[:i]), p) for i in range(1, len(n))])
-
-
-def _raghu_2017(n: Widths, kind: Elementwise) -> sympy.Expr:
-    import sympy
-
-    return (kind.breakpoints * sympy.Max(*n[1:])) ** (n[0] * (len(n) - 1))
-
-
-def _line_product(n: Widths, kind: Elementwise) -> sympy.Expr:
-    return _product([kind.breakpoints * width + 1 for width in n[1:]])
-
-
-def _line(n: Widths, kind: Elementwise) -> sympy.Expr:
-    if kind.flat_ends < 2:
-        return _line_product(n, kind)
-    varying = [kind.breakpoints * width - 1 for width in n[1:]]
-    return _product(varying) + 2 * sum(_product(varying[:i]) for i in range(len(varying)))
-
-
-def _circle(n: Widths, kind: Elementwise) -> sympy.Expr:
-    p = 2 * kind.breakpoints
-    return p * n[1] * _product([p * width + 1 for width in n[2:]])
-
-
-def _pascanu(n: Widths, kind: Elementwise) -> sympy.Expr:
-    import sympy
-
-    return _product([sympy.floor(w / n[0]) for w in n[1:-1]]) * _chosen(n[-1], n[0])
-
-
-def _folded(more: int) -> Callable[[Widths, Elementwise], sympy.Expr]:
-    def form(n: Widths, kind: Elementwise) -> sympy.Expr:
-        import sympy
-
-        folds = [(sympy.floor(w / n[0]) + more) ** n[0] for w in n[1:-1]]
-        return _product(folds) * _chosen(n[-1], n[0])
-
-    return form
-
-
-def _zonotope(more: int) -> Callable[[Widths, Elementwise], sympy.Expr]:
-    def form(n: Widths, kind: Elementwise) -> sympy.Expr:
-        import sympy
-
-        vertices = 2 * _chosen(sympy.floor(n[1] / 2) - 1, n[0] - 1)
-        return vertices * (sympy.Min(*n[2:]) + more) ** (len(n) - 2) if n[2:] else vertices
-
-    return form
-
-
-_FORMS: dict[Bound, Callable[[Widths, Elementwise], sympy.Expr]] = {
-    zaslavsky: _zaslavsky,
-    central: _central,
-    all_patterns: _all_patterns,
-    montufar_2017: _montufar_2017,
-    raghu_2017: _raghu_2017,
-    line: _line,
-    line_product: _line_product,
-    circle: _circle,
-    pascanu_2013_lower: _pascanu,
-    montufar_2014_lower: _folded(0),
-    serra_2018_lower: _folded(1),
-    arora_2018_lower: _zonotope(0),
-    serra_2018_zonotope_lower: _zonotope(1),
-}

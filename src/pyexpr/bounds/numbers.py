@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal, Overflow, localcontext
 from functools import partial, update_wrapper
 from inspect import Signature, signature
-from typing import Any, Literal, Protocol, TypeAlias, overload
+from typing import Any, Literal, Protocol, TypeAlias, cast, overload
 
 from pyexpr._text import plural
 from pyexpr.activations import ActivationLike
@@ -80,7 +80,7 @@ def bound(formula: Callable[..., Number]) -> Bound:
     net, _, *others, _ = signature(evaluate).parameters.values()
     update_wrapper(evaluate, formula)
     vars(evaluate)["__signature__"] = Signature([net, *own, *others])
-    return evaluate  # type: ignore[return-value]  # overloads have one implementation
+    return cast(Bound, evaluate)  # whose overloads are by log10
 
 
 def _logarithm(formula: Callable[[], Number]) -> float:
