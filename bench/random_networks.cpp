@@ -1,7 +1,8 @@
-// Counts the activation regions of a random network on a random line or arc; prints one JSON line.
+// Counts the regions of a random network on a random line or arc, activation regions unless --linear
+// is given; prints one JSON line.
 // With --no-proof the float64 values are believed: what the proof costs is measured against that.
 //
-// usage: pyexpr_bench [--arc] [--hard-tanh] [--no-proof] [--gain G] [--seed S] [--repeats R] INPUT HIDDEN... OUTPUT
+// usage: pyexpr_bench [--arc] [--linear] [--hard-tanh] [--no-proof] [--gain G] [--seed S] [--repeats R] [--threads T] INPUT HIDDEN... OUTPUT
 #include <chrono>
 #include <cmath>
 #include <cstdio>
@@ -20,16 +21,18 @@ using pyexpr::Activation;
 using pyexpr::AffineMap;
 
 struct Arguments {
-    bool hard_tanh = false, arc = false, certify = true;
+    bool hard_tanh = false, arc = false, linear = false, certify = true;
     double gain = 2;  // weights ~ N(0, gain / fan-in), biases ~ N(0, 0.01)
     unsigned seed = 0;
     int repeats = 5;
+    std::size_t threads = 1;
     std::vector<std::size_t> sizes;
 };
 
 [[noreturn]] void usage() {
     std::fputs(
-        "usage: pyexpr_bench [--arc] [--hard-tanh] [--no-proof] [--gain G] [--seed S] [--repeats "
+        "usage: pyexpr_bench [--arc] [--linear] [--hard-tanh] [--no-proof] [--gain G] [--seed S] "
+        "[--repeats "
         "R] "
         "INPUT HIDDEN... OUTPUT\n",
         stderr);
@@ -51,6 +54,8 @@ Arguments parse(int argc, char** argv) {
             out.hard_tanh = true;
         else if (name == "--arc")
             out.arc = true;
+        else if (name == "--linear")
+            out.linear = true;
         else if (name == "--no-proof")
             out.certify = false;
         else if (name.rfind("--", 0) != 0)
@@ -63,6 +68,8 @@ Arguments parse(int argc, char** argv) {
             out.seed = static_cast<unsigned>(std::strtoul(argv[++i], nullptr, 10));
         else if (name == "--repeats")
             out.repeats = static_cast<int>(positive_number(argv[++i]));
+        else if (name == "--threads")
+            out.threads = static_cast<std::size_t>(positive_number(argv[++i]));
         else
             usage();
     }
@@ -113,14 +120,18 @@ struct Run {
     pyexpr::Certificate certificate;
 };
 
-Run count(const pyexpr::Network& network, const pyexpr::Trajectory& trajectory, bool certify,
-          pyexpr::Workspace& workspace) {
+Run count(const pyexpr::Network& network, const pyexpr::Trajectory& trajectory,
+          const Arguments& arguments, pyexpr::Workspaces& workspaces) {
     const auto start = std::chrono::steady_clock::now();
-    pyexpr::CountRegions sink(network, trajectory);
-    const pyexpr::Certificate certificate = pyexpr::run(network, trajectory, sink, workspace,
-                                                        {.certify = certify});
+    pyexpr::CountRegions regions(network, trajectory);
+    pyexpr::CountPieces pieces(network, trajectory);
+    pyexpr::Sink& sink = arguments.linear ? static_cast<pyexpr::Sink&>(pieces) : regions;
+    const pyexpr::Certificate certificate = pyexpr::run(network, trajectory, sink, workspaces,
+                                                        {.threads = arguments.threads,
+                                                         .certify = arguments.certify});
     const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
-    return {sink.count(), elapsed.count(), workspace.scratch.gemm_flops, certificate};
+    return {arguments.linear ? pieces.count() : regions.count(), elapsed.count(),
+            workspaces.take_flops(), certificate};
 }
 
 // [decisions; of them by proportional weights, the adjoint, double-double, integers; smallest gap]
@@ -138,11 +149,12 @@ void print(const Arguments& arguments, const Run& run) {
         sizes += (sizes.empty() ? "" : ", ") + std::to_string(size);
     std::printf(
         "{\"sizes\": [%s], \"activation\": \"%s\", \"gain\": %g, \"seed\": %u, "
-        "\"activation_regions\": %lld, \"seconds\": %.6g, \"gemm_gflops\": %.4g, "
+        "\"%s_regions\": %lld, \"seconds\": %.6g, \"gemm_gflops\": %.4g, "
         "\"signs\": %s, \"orders\": %s}\n",
         sizes.c_str(), arguments.hard_tanh ? "hard_tanh" : "relu", arguments.gain, arguments.seed,
-        static_cast<long long>(run.regions), run.seconds, run.flops / run.seconds * 1e-9,
-        text(run.certificate.signs).c_str(), text(run.certificate.orders).c_str());
+        arguments.linear ? "linear" : "activation", static_cast<long long>(run.regions),
+        run.seconds, run.flops / run.seconds * 1e-9, text(run.certificate.signs).c_str(),
+        text(run.certificate.orders).c_str());
 }
 
 }  // namespace
@@ -153,12 +165,13 @@ int main(int argc, char** argv) {
     const pyexpr::Network network = random_network(rng, arguments);
     const std::size_t inputs = arguments.sizes.front();
     const auto x0 = normal(rng, inputs, 1), x1 = normal(rng, inputs, 1);
-    const pyexpr::Trajectory trajectory{{arguments.arc ? quarter(x0, x1) : pyexpr::Line{x0, x1}},
+    const pyexpr::Trajectory trajectory{{arguments.arc ? quarter(x0, x1)
+                                                       : pyexpr::Line{x0, x1, nullptr}},
                                         false};
-    pyexpr::Workspace workspace;
-    Run best = count(network, trajectory, arguments.certify, workspace);
+    pyexpr::Workspaces workspaces;
+    Run best = count(network, trajectory, arguments, workspaces);
     for (int repeat = 1; repeat < arguments.repeats; ++repeat)
-        if (const Run run = count(network, trajectory, arguments.certify, workspace);
+        if (const Run run = count(network, trajectory, arguments, workspaces);
             run.seconds < best.seconds)
             best = run;
     print(arguments, best);

@@ -109,6 +109,26 @@ def test_a_count_on_an_arc(model: str, capsys: pytest.CaptureFixture[str]) -> No
         assert capsys.readouterr().out == f"{regions}\n"
 
 
+@pytest.mark.parametrize("threads", ["1", "3"])
+def test_threads_are_taken(model: str, threads: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["count", model, "--threads", threads]) == 0
+    start, end = (np.random.default_rng(seed).standard_normal(2) for seed in (0, 1))
+    assert int(capsys.readouterr().out) == pyexpr.count_regions(MODEL, start, end)
+    assert cli.main(["trace", model, "--threads", "0"]) == 1
+    assert "threads is 0" in capsys.readouterr().err
+
+
+def test_regions_are_written(
+    model: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["stream", model, "--arc", "--save", str(tmp_path / "regions.npz")]) == 0
+    start, end = (np.random.default_rng(seed).standard_normal(2) for seed in (0, 1))
+    trace = pyexpr.trace(MODEL, pyexpr.Arc(start, end))
+    assert int(capsys.readouterr().out) == trace.n_intervals
+    with np.load(tmp_path / "regions.npz") as regions:
+        assert regions["end"].tolist() == [*trace.t, 1.0]
+
+
 def test_a_trace_is_told_drawn_and_kept(
     model: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

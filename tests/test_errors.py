@@ -27,7 +27,7 @@ BAD_POINTS: dict[str, tuple[Any, Errors, str]] = {
     "too long": ([0.0, 0.0, 0.0], ValueError, r"\(3,\).*\(2,\)"),
     "too short": ([0.0], ValueError, r"\(1,\).*\(2,\)"),
     "empty": ([], ValueError, r"\(0,\)"),
-    "a batch": ([[0.0, 0.0]], ValueError, r"\(1, 2\)"),
+    "too deep": ([[[0.0, 0.0]]], ValueError, r"\(1, 1, 2\)"),
     "a number": (0.0, ValueError, "network's input is"),
     "ragged": ([[0.0], [0.0, 1.0]], ValueError, ""),
     "nan": ([0.0, float("nan")], ValueError, "nan.*finite"),

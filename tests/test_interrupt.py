@@ -105,7 +105,7 @@ def test_a_signal_handler_may_count() -> None:
     before = signal.signal(signal.SIGALRM, lambda *_: counts.append(count_small()))
 
     def count_small() -> int:
-        return pyexpr.count_regions(small, x0, x1)
+        return int(pyexpr.count_regions(small, x0, x1))
 
     try:
         signal.setitimer(signal.ITIMER_REAL, 0.01, 0.06)

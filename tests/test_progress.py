@@ -45,4 +45,4 @@ def test_a_bar_is_drawn_on_stderr(capfd: pytest.CaptureFixture[str]) -> None:
 
 def test_anything_else_is_refused() -> None:
     with pytest.raises(TypeError, match="progress is 'yes'"):
-        pyexpr.count_regions(TINY, [-1.0], [1.0], progress="yes")  # type: ignore[arg-type]
+        pyexpr.count_regions(TINY, [-1.0], [1.0], progress="yes")  # type: ignore[call-overload]

@@ -5,8 +5,11 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -29,13 +32,15 @@ void register_trace(py::module_& module);
 // Pre-activations of a layer, or the output, are beyond float64.
 struct Overflow {
     std::size_t layer;
+    std::optional<std::size_t> line = std::nullopt;  // of a batch
 };
 
 // Lets signal handlers run now and then, and tells how much is done; throws if one of them raised.
 class Signals {
 public:
     // `progress`: None, or called with `done`, which is told from elsewhere.
-    explicit Signals(py::object progress = py::none(), const double* done = nullptr)
+    explicit Signals(const py::object& progress = py::none(),
+                     const std::atomic<double>* done = nullptr)
         : progress_(progress.ptr()), done_(done) {}
     void operator()() {
         const auto now = std::chrono::steady_clock::now();
@@ -43,7 +48,7 @@ public:
         py::gil_scoped_acquire gil;
         if (PyErr_CheckSignals() != 0) throw py::error_already_set();
         const py::handle callback(progress_);
-        if (done_ && !callback.is_none()) callback(*done_);
+        if (done_ && !callback.is_none()) callback(std::min(done_->load(), 1.0));
         next_ = std::chrono::steady_clock::now() + interval;
     }
 
@@ -52,15 +57,26 @@ private:
     std::chrono::steady_clock::time_point next_ = std::chrono::steady_clock::now() + interval;
     // Not owned: copies are made and dropped without the GIL.
     PyObject* progress_;
-    const double* done_;
+    const std::atomic<double>* done_;
 };
+
+// A row of an array, which must outlive it.
+Input row(const Doubles& points, py::ssize_t i);
+// Keeps an object alive; it may be dropped without the GIL.
+std::shared_ptr<const void> keep(const py::object& object);
 
 // Of a piece's points.
 std::size_t dimension(const Piece& piece);
 
+// How a call from Python is to run.
+struct Call {
+    const py::object& progress;
+    std::size_t threads = 1;
+    bool certify = true;
+};
+
 // Runs the engine without the GIL; signals stop it within a fraction of a second.
-Certificate run(const Network& network, const Trajectory& trajectory, Sink& sink,
-                const py::object& progress, bool certify = true);
+Certificate run(const Network& network, const Trajectory& trajectory, Sink& sink, const Call& call);
 
 // For each kind of decision: (asked, proportional, adjoint, extended, exact, gap).
 py::tuple as_tuple(const Certificate& certificate);

@@ -10,9 +10,11 @@ void translate_overflow(std::exception_ptr raised) {
     try {
         if (raised) std::rethrow_exception(raised);
     } catch (const pyexpr::python::Overflow& error) {
-        const std::string message =
-            "net: pre-activations of layer " + std::to_string(error.layer) +
-            " overflow float64 along the trajectory; rescale the weights or the points";
+        const std::string message = "net: pre-activations of layer " + std::to_string(error.layer) +
+                                    " overflow float64 along " +
+                                    (error.line ? "line " + std::to_string(*error.line)
+                                                : std::string("the trajectory")) +
+                                    "; rescale the weights or the points";
         PyErr_SetString(PyExc_OverflowError, message.c_str());
     }
 }

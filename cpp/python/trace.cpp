@@ -1,7 +1,11 @@
 #include <algorithm>
+#include <atomic>
 #include <bit>
 #include <boost/multiprecision/cpp_int.hpp>
+#include <exception>
 #include <iterator>
+#include <limits>
+#include <utility>
 
 #include "bindings.hpp"
 #include "pyexpr/exact.hpp"
@@ -9,23 +13,54 @@
 namespace pyexpr::python {
 namespace {
 
+// What a trace has gathered is more than it may.
+struct TraceTooLarge : std::exception {
+    const char* what() const noexcept override { return "trace: too large"; }
+};
+
 // Numpy arrays over what the sink gathered.
 struct TraceArrays {
     py::array t, piece, bends, first_pattern, transitions;
     py::tuple certificate;
 };
 
-TraceArrays trace(const Network& network, const Trajectory& trajectory,
-                  const py::object& progress) {
-    Trace sink(network, trajectory);
-    const Certificate certificate = run(network, trajectory, sink, progress);
+// What has been found, which the sink gives up.
+TraceArrays take_arrays(Trace& sink) {
     const auto breakpoints = static_cast<py::ssize_t>(sink.breakpoints.size());
-    return {take(std::move(sink.breakpoints)),
-            take(std::move(sink.pieces)),
-            take(std::move(sink.bends), {breakpoints}, py::dtype::of<bool>()),
-            take(std::move(sink.first_pattern)),
-            take(std::move(sink.transitions)),
-            as_tuple(certificate)};
+    return {take(std::exchange(sink.breakpoints, {})),
+            take(std::exchange(sink.pieces, {})),
+            take(std::exchange(sink.bends, {}), {breakpoints}, py::dtype::of<bool>()),
+            take(std::exchange(sink.first_pattern, {})),
+            take(std::exchange(sink.transitions, {})),
+            py::tuple()};
+}
+
+TraceArrays trace(const Network& network, const Trajectory& trajectory, std::size_t threads,
+                  const py::object& progress, std::size_t most_bytes) {
+    std::atomic<std::size_t> bytes = 0;
+    Trace sink(network, trajectory, [&](Trace& part) {
+        const std::size_t before = std::exchange(part.noted_bytes, part.bytes());
+        if ((bytes += part.noted_bytes - before) > most_bytes) throw TraceTooLarge();
+    });
+    const Certificate certificate = run(network, trajectory, sink, {progress, threads});
+    TraceArrays out = take_arrays(sink);
+    out.certificate = as_tuple(certificate);
+    return out;
+}
+
+// Calls `emit` with a Trace of at least `block` breakpoints again and again, and of the rest. A
+// transition's breakpoint is counted from the block's first one; only the first block has the
+// first pattern.
+py::tuple stream(const Network& network, const Trajectory& trajectory, std::size_t block,
+                 const py::object& emit, const py::object& progress) {
+    Trace sink(network, trajectory, [&](Trace& part) {
+        if (part.breakpoints.size() < block) return;
+        const py::gil_scoped_acquire gil;
+        emit(take_arrays(part));
+    });
+    const Certificate certificate = run(network, trajectory, sink, {progress});
+    emit(take_arrays(sink));
+    return as_tuple(certificate);
 }
 
 py::int_ as_python(const Integer& value) {
@@ -137,7 +172,12 @@ void register_trace(py::module_& module) {
         .def_readonly("transitions", &TraceArrays::transitions)
         .def_readonly("certificate", &TraceArrays::certificate);
     const auto network = py::arg("network");
-    module.def("trace", &trace, network, py::arg("trajectory"), py::arg("progress") = py::none());
+    py::register_exception<TraceTooLarge>(module, "TraceTooLarge", PyExc_MemoryError);
+    module.def("trace", &trace, network, py::arg("trajectory"), py::arg("threads") = 1,
+               py::arg("progress") = py::none(),
+               py::arg("most_bytes") = std::numeric_limits<std::size_t>::max());
+    module.def("stream", &stream, network, py::arg("trajectory"), py::arg("block"), py::arg("emit"),
+               py::arg("progress") = py::none());
     module.def("exact_polynomial", &exact_polynomial, network, py::arg("piece"), py::arg("letters"),
                py::arg("layer"), py::arg("neuron"), py::arg("before"), py::arg("after"));
 }

@@ -16,7 +16,20 @@ void require(bool holds, const char* message) {
 Piece line(const Doubles& x0, const Doubles& x1) {
     require(x0.ndim() == 1 && x1.ndim() == 1 && x0.size() == x1.size(),
             "x0, x1: expected two vectors of one length");
-    return Line{vector(x0), vector(x1)};
+    const auto owner = std::make_shared<std::vector<double>>(vector(x0));
+    owner->insert(owner->end(), x1.data(), x1.data() + x1.size());
+    const Input both(*owner);
+    return Line{both.first(both.size() / 2), both.last(both.size() / 2), owner};
+}
+
+// Segments from row to row, which are not copied.
+Trajectory polyline(const Doubles& points, bool closed) {
+    require(points.ndim() == 2 && points.shape(0) >= 2, "points: expected shape (k, n), k >= 2");
+    const std::shared_ptr<const void> owner = keep(points);
+    Trajectory out{{}, closed};
+    for (py::ssize_t i = 0; i + 1 < points.shape(0); ++i)
+        out.pieces.emplace_back(Line{row(points, i), row(points, i + 1), owner});
+    return out;
 }
 
 // Multiplies weights and mixing, which leaves the curve as it is, by a power of two that makes the
@@ -58,6 +71,17 @@ Trajectory trajectory(const std::vector<Piece>& pieces, bool closed) {
 
 }  // namespace
 
+Input row(const Doubles& points, py::ssize_t i) {
+    return {points.data(i, 0), static_cast<std::size_t>(points.shape(1))};
+}
+
+std::shared_ptr<const void> keep(const py::object& object) {
+    return {new py::object(object), [](const py::object* kept) {
+                const py::gil_scoped_acquire gil;
+                delete kept;
+            }};
+}
+
 std::size_t dimension(const Piece& piece) {
     if (const auto* line = std::get_if<Line>(&piece)) return line->x0.size();
     return std::get<RationalBezier>(piece).points.front().size();
@@ -68,6 +92,7 @@ void register_trajectory(py::module_& module) {
     py::class_<Trajectory>(module, "Trajectory", "Pieces one after another.")
         .def(py::init(&trajectory), py::arg("pieces"), py::arg("closed"));
     module.def("line", &line, py::arg("x0"), py::arg("x1"));
+    module.def("polyline", &polyline, py::arg("points"), py::arg("closed"));
     module.def("rational_bezier", &rational_bezier, py::arg("points"), py::arg("mixing"),
                py::arg("weights"), py::arg("start"), py::arg("end"));
 }

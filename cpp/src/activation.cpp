@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <utility>
 
 #include "pyexpr/dyadic.hpp"
@@ -37,6 +38,20 @@ Activation::Activation(std::size_t width, std::vector<double> thresholds,
             exact_ = exact_ && (s == 0 || s == 1) && (s == 0 || c == 0) && offset_lows_[i] == 0;
         }
     }
+    clamp_ = find_clamp();
+}
+
+std::optional<Activation::Clamp> Activation::find_clamp() const {
+    if (width_ == 0 || pieces() > 3) return std::nullopt;
+    const bool below = slope(0, 0) == 0, above = slope(pieces() - 1, 0) == 0;
+    const std::size_t middle = below ? 1 : 0;
+    if (pieces() != 1 + middle + above) return std::nullopt;
+    for (std::size_t piece = 0; piece < pieces(); ++piece)
+        for (std::size_t q = 0; q < width_; ++q)
+            if (slope(piece, q) != (piece == middle) || (piece == middle && !linear(piece, q)))
+                return std::nullopt;
+    const double infinity = std::numeric_limits<double>::infinity();
+    return Clamp{below ? threshold(0) : -infinity, above ? thresholds_.back() : infinity};
 }
 
 }  // namespace pyexpr

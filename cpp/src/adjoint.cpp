@@ -148,7 +148,7 @@ double Adjoint::root_error(const Partitions& partitions, std::size_t level, std:
     const double t0 = p.vertices[cell].t, length = p.length(cell);
     if (!(length > 0)) return std::numeric_limits<double>::infinity();
     const double theta = network_.level(level).activation.threshold(threshold);
-    const double a = p.row(cell)[neuron], b = p.row(cell + 1)[neuron];
+    const double a = p.value(cell, neuron), b = p.value(cell + 1, neuron);
     const double change = std::abs(b - a);
     const Pair s = (Pair{t} - Pair{t0}) / (Pair{p.vertices[cell + 1].t} - Pair{t0});
     const Pair z = Pair{a} + s * (Pair{b} - Pair{a}) - Pair{theta};

@@ -6,6 +6,7 @@
 
 #include "pyexpr/ball.hpp"
 #include "pyexpr/kernels.hpp"
+#include "pyexpr/lossless.hpp"
 #include "pyexpr/rounding.hpp"
 
 namespace pyexpr {
@@ -54,6 +55,18 @@ void AffineMap::add_column(std::size_t j, double c, double* y) const {
     }
 }
 
+void AffineMap::add_columns(const std::vector<std::uint32_t>& j, const std::vector<double>& c,
+                            double* y) const {
+    std::size_t i = 0;
+    if (dense_)
+        for (; i + 4 <= j.size(); i += 4) {
+            const double* columns[4];
+            for (std::size_t k = 0; k < 4; ++k) columns[k] = dense_->column(j[i + k]);
+            add_four(&c[i], columns, y, outputs());
+        }
+    for (; i < j.size(); ++i) add_column(j[i], c[i], y);
+}
+
 void AffineMap::add_column_extended(std::size_t j, double c_high, double c_low, double* high,
                                     double* low) const {
     for (const Block& block : blocks_) {
@@ -91,6 +104,20 @@ void AffineMap::multiply(std::size_t rows, const double* x, double* y, Buffer& s
                             scratch);
             },
             block.operation());
+}
+
+bool AffineMap::multiply_exactly(const double* x, double* y) const {
+    constexpr std::size_t small = 256;
+    if (!dense_ || in_ * outputs() > small) return false;
+    Lossless exact;
+    std::copy_n(bias(), outputs(), y);
+    for (std::size_t j = 0; j < in_ && exact.exact(); ++j) {
+        if (x[j] == 0) continue;
+        const double* column = dense_->column(j);
+        for (std::size_t q = 0; q < outputs(); ++q)
+            y[q] = exact.sum(y[q], exact.product(column[q], x[j]));
+    }
+    return exact.exact();
 }
 
 void AffineMap::add_extended(const double* x, const double* x_low, double* y, double* y_low,

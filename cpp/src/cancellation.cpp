@@ -30,24 +30,24 @@ void sort_unique(std::vector<std::size_t>& values) {
 
 Sources::Sources(const Piece& piece) {
     if (const auto* line = std::get_if<Line>(&piece)) {
-        points = {&line->x0, &line->x1};
-        ends = {&line->x0, &line->x1};
+        points = {line->x0, line->x1};
+        ends = {line->x0, line->x1};
         return;
     }
     const auto& curve = std::get<RationalBezier>(piece);
-    for (const auto& point : curve.points) points.push_back(&point);
-    const auto only_point = [&](std::size_t row) -> const std::vector<double>* {
-        const std::vector<double>* found = nullptr;
+    points.assign(curve.points.begin(), curve.points.end());
+    const auto only_point = [&](std::size_t row) -> std::optional<Input> {
+        std::optional<Input> found;
         for (std::size_t j = 0; j < curve.points.size(); ++j) {
             if (curve.mix(row, j) == 0) continue;
-            if (found) return nullptr;
-            found = &curve.points[j];
+            if (found) return std::nullopt;
+            found = curve.points[j];
         }
         return found;
     };
     start = curve.start;
-    ends = {curve.start == 0 ? only_point(0) : nullptr,
-            curve.end == 1 ? only_point(curve.degree()) : nullptr};
+    ends = {curve.start == 0 ? only_point(0) : std::nullopt,
+            curve.end == 1 ? only_point(curve.degree()) : std::nullopt};
 }
 
 bool Cancellation::is_bias(const LetterRange& letters, const Vertex* vertex, std::size_t level,
@@ -111,7 +111,7 @@ Identities* Cancellation::identities_at(const Vertex* vertex, const std::functio
         identities_[which].emplace(network_,
                                    which == 0
                                        ? sources_of_curve_.points
-                                       : Identities::Points{sources_of_curve_.ends[which - 1]},
+                                       : Identities::Points{*sources_of_curve_.ends[which - 1]},
                                    poll);
     return &*identities_[which];
 }

@@ -85,6 +85,8 @@ void CurveEvents::add_points(std::size_t begin, std::size_t end, const Level& le
             points.back().vertex = events[i].vertex;
     }
     const Partition& p = partitions[slice.level];
+    for (std::size_t i = first_of_cluster; i < points.size(); ++i)
+        points[i].vertex.piece = p.vertices[cell].piece;
     double latest = p.vertices[cell].t;
     for (std::size_t i = first_of_cluster; i < points.size(); ++i) {
         CurvePoint& point = points[i];

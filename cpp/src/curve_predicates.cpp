@@ -30,8 +30,9 @@ Meeting meeting(const Vertex& v) {
 
 }  // namespace
 
-CurvePredicates::CurvePredicates(const Network& network, const Piece& curve, bool certify)
-    : Predicates(network, curve, certify) {}
+CurvePredicates::CurvePredicates(const Network& network, const std::vector<Piece>& pieces,
+                                 bool certify)
+    : Predicates(network, pieces, certify) {}
 
 void CurvePredicates::letters(const Partitions& partitions, const Slice& slice, std::size_t cell,
                               const CellLetters& out, std::vector<CurveEvent>& events) {
@@ -39,6 +40,7 @@ void CurvePredicates::letters(const Partitions& partitions, const Slice& slice, 
     const Level& level = network_.level(slice.level);
     const Activation& phi = level.activation;
     const std::size_t n = phi.width(), words = phi.words(), first = p.first_row(cell);
+    enter(p.vertices[cell].piece);
     const double tau = std::max(p.vertices[cell].tau, p.vertices[cell + 1].tau);
     const double alpha = p.largest(p.eps, cell) + p.largest_rho(cell);
     const double norm = p.largest(p.norm, cell), reach = p.speeds[cell] * tau;
@@ -48,7 +50,7 @@ void CurvePredicates::letters(const Partitions& partitions, const Slice& slice, 
     filter_cell({p.row(first), p.width, p.degree, &p.weights[first]}, level.map().row_norms(), n,
                 phi.all_thresholds(), {up(alpha + reach), up(8 * unit_roundoff * norm + reach)},
                 filter);
-    if (!filter.finite) throw NotFinite{slice.level};
+    if (!filter.finite) throw NotFinite{slice.level, p.vertices[cell].piece};
     tally.asked += static_cast<std::int64_t>(phi.thresholds() * n);
     if (filter.gap < tally.gap * norm) tally.note_gap(filter.gap / norm);
     for (std::size_t w = 0; w < phi.thresholds() * words; ++w) {
@@ -145,7 +147,7 @@ CurvePredicates::Letter CurvePredicates::by_bounds(const Question& at, const Ber
 
 CurvePredicates::Letter CurvePredicates::by_bias(const Question& at) {
     if (is_bias_on(at.partitions, at.slice, at.neuron) ||
-        cancellation_.is_bias({pattern_, pattern_}, nullptr, at.slice.level, at.neuron, poll))
+        cancellation().is_bias({pattern_, pattern_}, nullptr, at.slice.level, at.neuron, poll))
         return letter_of_bias(at);
     return std::nullopt;
 }
@@ -166,11 +168,11 @@ bool CurvePredicates::vanishes_at(const Question& at, bool start) {
     if (network_.level(l).map().bias()[at.neuron] != threshold(at)) return false;
     const Vertex& vertex = p.vertices[start ? at.cell : at.cell + 1];
     if (vertex.level == Vertex::given)
-        return cancellation_.is_bias({pattern_, pattern_}, &vertex, l, at.neuron, poll);
+        return cancellation().is_bias({pattern_, pattern_}, &vertex, l, at.neuron, poll);
     if (start ? at.cell == 0 : at.cell + 1 == p.cells()) return false;
     Pattern behind;
     gather_pattern(at.partitions, l, start ? at.cell - 1 : at.cell + 1, behind);
-    return cancellation_.is_bias({behind, behind}, nullptr, l, at.neuron, poll);
+    return cancellation().is_bias({behind, behind}, nullptr, l, at.neuron, poll);
 }
 
 // Divided by the distance from an end, where it vanishes at the cell's true end.
@@ -247,11 +249,6 @@ double CurvePredicates::position_error(const Partitions& partitions, std::size_t
             return std::min(vertex.tau, up(std::abs(t - vertex.t) + off));
     }
     return vertex.tau;
-}
-
-ExactNetwork& CurvePredicates::exact() {
-    if (!exact_) exact_.emplace(network_, piece_, poll);
-    return *exact_;
 }
 
 Algebraic CurvePredicates::number(const Pattern& pattern, const Vertex& vertex) {
@@ -364,11 +361,10 @@ std::optional<double> nearest_root(const Polynomial<Ball>& coefficients, const V
 }  // namespace
 
 double CurvePredicates::settle_position(const Pattern& pattern, const Vertex& vertex) {
-    if (!extended_) extended_.emplace(network_, piece_);
-    extended_->set_pattern(pattern);
+    extended().set_pattern(pattern);
     const auto [neuron, threshold] = meeting(vertex);
     const auto level = static_cast<std::size_t>(vertex.level);
-    if (const auto t = nearest_root(extended_->margin(level, neuron, threshold), vertex)) {
+    if (const auto t = nearest_root(extended().margin(level, neuron, threshold), vertex)) {
         ++certificate_.positions.extended;
         return *t;
     }

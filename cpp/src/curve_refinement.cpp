@@ -42,8 +42,7 @@ Bernstein<double> WeightCutter::up_to(double stop) {
 }
 
 void CurveRefinement::prepare(const Network& network, const Partition& from, const Slice& slice,
-                              const CurveEvents& events, const std::vector<std::uint32_t>&,
-                              const Wanted& wanted, Scratch& scratch) {
+                              const CurveEvents& events, const Wanted& wanted, Scratch& scratch) {
     level_ = &network.level(slice.level);
     next_ = &network.map(slice.level + 1);
     from_ = &from;
@@ -72,7 +71,7 @@ void CurveRefinement::find_active() {
 
 void CurveRefinement::fold_constants() {
     constant_norm_ = pyexpr::fold_constants(*level_, *next_, events_->left.data(), active_,
-                                            constant_, low_);
+                                            constant_, &low_);
     add(low_.data(), constant_.data(), next_->outputs());
 }
 
@@ -183,6 +182,12 @@ double CurveRefinement::speed(std::size_t cell) {
     const double own = level_->lipschitz() * (step * (1 + 0x1p-20) + error + underflow) * d /
                        length * growth_beyond(tau / length, degree - 1);
     return std::min(grown, up(own + of_w));
+}
+
+void CurveRefinement::make(Partition& out, std::size_t first, std::size_t last) {
+    begin(out, first, last - first + events_->first_point[last] - events_->first_point[first] + 1);
+    for (std::size_t cell = first; cell < last; ++cell) append(out, cell);
+    out.live = active_;
 }
 
 void CurveRefinement::begin(Partition& out, std::size_t cell, std::size_t vertices) {

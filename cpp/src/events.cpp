@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "pyexpr/clusters.hpp"
+#include "pyexpr/lossless.hpp"
 #include "pyexpr/rounding.hpp"
 
 namespace pyexpr {
@@ -31,6 +32,11 @@ void Events::find(const Network& network, const Partitions& partitions, const Sl
     first_point.assign(1, 0);
     for (std::size_t c = 0; c < cells; ++c) {
         const std::size_t first = events.size();
+        if (p.is_gap(slice.first + c)) {
+            std::fill_n(&crossing[c * words], words, Word{0});
+            first_point.push_back(points.size());
+            continue;
+        }
         for (std::size_t w = 0; w < words; ++w)
             for_each_bit(crossing[c * words + w], (w % phi.words()) * 64, [&](std::size_t q) {
                 locate(level, p, slice.first + c, q, w / phi.words());
@@ -90,8 +96,24 @@ void Events::locate(const Level& level, const Partition& p, std::size_t cell, st
         const double sure = change * (1 - 0x1p-20) - 2 * (error_a + error_b);
         if (opposite && sure > 0)
             e.tau = std::min(e.tau, up((std::max(error_a, error_b) + e.miss) / sure * length));
+        if (opposite) locate_exactly(p, cell, theta, e);
     }
     events.push_back(e);
+}
+
+// Where nothing is rounded, t is the breakpoint.
+void Events::locate_exactly(const Partition& p, std::size_t cell, double theta, Event& e) {
+    const Vertex &from = p.vertices[cell], &to = p.vertices[cell + 1];
+    if (from.tau != 0 || to.tau != 0 || !p.is_exact(cell) || !p.is_exact(cell + 1)) return;
+    const auto q = static_cast<std::size_t>(e.neuron);
+    Lossless exact;
+    const double a = exact.difference(p.value(cell, q), theta);
+    const double b = exact.difference(p.value(cell + 1, q), theta);
+    const double s = exact.quotient(a, exact.difference(a, b));
+    const double t = exact.sum(from.t, exact.product(s, exact.difference(to.t, from.t)));
+    if (!exact.exact()) return;
+    e.t = t;
+    e.tau = e.miss = 0;
 }
 
 void Events::order_cell(const Partitions& partitions, const Slice& slice, std::size_t cell,
@@ -128,8 +150,9 @@ void Events::add_points(std::size_t begin, std::size_t end, const Partitions& pa
                 point.vertex.tau = e.tau;
             }
         } else {
-            const Vertex vertex{e.t, e.tau, static_cast<std::int32_t>(slice.level), e.neuron,
-                                e.threshold};
+            Vertex vertex{e.t, e.tau, static_cast<std::int32_t>(slice.level), e.neuron,
+                          e.threshold};
+            vertex.piece = partitions[slice.level].vertices[cell].piece;
             points.push_back({vertex, 0, i, i + 1});
         }
     }

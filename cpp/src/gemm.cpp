@@ -83,8 +83,10 @@ void gemm(std::size_t m, std::size_t n, std::size_t k, const double* a, const do
     }
     use_one_thread();
     const int im = static_cast<int>(m), in = static_cast<int>(n), ik = static_cast<int>(k);
-    if (m == 1) {
-        PYEXPR_BLAS(cblas_dgemv)(row_major, transposed, ik, in, 1.0, b, in, a, 1, 0.0, c, 1);
+    if (m <= 2) {
+        for (int i = 0; i < im; ++i)
+            PYEXPR_BLAS(cblas_dgemv)(row_major, transposed, ik, in, 1.0, b, in, a + i * ik, 1, 0.0,
+                                     c + i * in, 1);
         return;
     }
     PYEXPR_BLAS(cblas_dgemm)(row_major, no_trans, no_trans, im, in, ik, 1.0, a, ik, b, in, 0.0, c,

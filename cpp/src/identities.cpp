@@ -83,7 +83,7 @@ Identities::Number Identities::find(std::size_t level, std::size_t entry) {
 bool Identities::is_zero(std::size_t level, std::size_t entry) const {
     if (level == 0)
         return std::all_of(points_.begin(), points_.end(),
-                           [&](const auto* point) { return (*point)[entry] == 0; });
+                           [&](const Input& point) { return point[entry] == 0; });
     const Level& made_by = network_.level(level - 1);
     const Activation& phi = made_by.activation;
     if (made_by.map().bias()[entry] != 0) return false;
@@ -106,7 +106,7 @@ void Identities::write_key(std::size_t level, std::size_t entry, Key& key) const
     key.clear();
     if (level == 0) {
         key.push_back(~std::uint64_t{0});
-        for (const auto* point : points_) key.push_back(bits((*point)[entry]));
+        for (const Input& point : points_) key.push_back(bits(point[entry]));
         return;
     }
     const Level& made_by = network_.level(level - 1);

@@ -255,6 +255,68 @@ PYEXPR_CLONES void normalise(double* __restrict high, double* __restrict low, st
     }
 }
 
+PYEXPR_CLONES bool widen(const double* __restrict x, const double* __restrict scale,
+                         double distance, double* __restrict least, double* __restrict most,
+                         std::size_t n) {
+    double finite = 0;
+    for (std::size_t i = 0; i < n; ++i) {
+        const double around = scale[i] * distance, low = x[i] - around, high = x[i] + around;
+        least[i] = low < least[i] ? low : least[i];
+        most[i] = high > most[i] ? high : most[i];
+        finite += low * 0 + high * 0;
+    }
+    return finite == 0;
+}
+
+void gather(const double* __restrict x, const std::uint32_t* __restrict index, std::size_t n,
+            double* __restrict out) {
+    for (std::size_t i = 0; i < n; ++i) out[i] = x[index[i]];
+}
+
+void gather_clamped(const double* __restrict x, const std::uint32_t* __restrict index,
+                    std::size_t n, double low, double high, double* __restrict out) {
+    for (std::size_t i = 0; i < n; ++i) {
+        const double above = x[index[i]] > low ? x[index[i]] : low;
+        out[i] = above < high ? above : high;
+    }
+}
+
+PYEXPR_CLONES double distance_to_chord(const double* __restrict x, const double* __restrict p,
+                                       const double* __restrict q, double s, std::size_t n) {
+    double lane[8] = {};
+    std::size_t i = 0;
+    const auto square = [&](std::size_t at) {
+        const double d = x[at] - (p[at] + s * (q[at] - p[at]));
+        return d * d;
+    };
+    for (; i + 8 <= n; i += 8)
+        for (std::size_t k = 0; k < 8; ++k) lane[k] += square(i + k);
+    double sum = 0;
+    for (; i < n; ++i) sum += square(i);
+    for (const double part : lane) sum += part;
+    return std::sqrt(sum);
+}
+
+PYEXPR_CLONES void add_four(const double* c, const double* const* x, double* __restrict y,
+                            std::size_t n) {
+    const double *a = x[0], *b = x[1], *d = x[2], *e = x[3];
+    for (std::size_t i = 0; i < n; ++i)
+        y[i] += (c[0] * a[i] + c[1] * b[i]) + (c[2] * d[i] + c[3] * e[i]);
+}
+
+PYEXPR_CLONES void axpy_twice(double c, double d, const double* __restrict x, double* __restrict y,
+                              double* __restrict z, std::size_t n) {
+    for (std::size_t i = 0; i < n; ++i) {
+        y[i] += c * x[i];
+        z[i] += d * x[i];
+    }
+}
+
+PYEXPR_CLONES void move_along(const double* __restrict p, const double* __restrict slope, double s,
+                              double* __restrict out, std::size_t n) {
+    for (std::size_t i = 0; i < n; ++i) out[i] = p[i] + s * slope[i];
+}
+
 PYEXPR_CLONES void axpy(double c, const double* __restrict x, double* __restrict y, std::size_t n) {
     for (std::size_t i = 0; i < n; ++i) y[i] += c * x[i];
 }

@@ -33,6 +33,14 @@ SignBound sign_bound(const Partition& p, const Slice& slice, std::size_t v) {
     return {other, {up(alpha + both * relative), up(relative)}};
 }
 
+// The cells of one piece that end and begin at a vertex; the other one where there is none.
+std::size_t cell_beside(const Partition& p, const Slice& slice, std::size_t v) {
+    return v < slice.last && !p.is_gap(v) ? v : v - 1;
+}
+std::size_t cell_before(const Partition& p, const Slice& slice, std::size_t v) {
+    return v > 0 && !p.is_gap(v - 1) ? v - 1 : cell_beside(p, slice, v);
+}
+
 template <class Answer, class Gap>
 std::optional<Decision<Answer>> with_gap(std::optional<Answer> answer, Gap&& gap) {
     return answer ? std::optional(Decision<Answer>{*answer, gap()}) : std::nullopt;
@@ -59,35 +67,86 @@ auto vanishing_at(AnyNetwork& at, const Vertex& vertex) {
 
 }  // namespace
 
-LinePredicates::LinePredicates(const Network& network, const Piece& line, bool certify)
-    : Predicates(network, line, certify) {}
+LinePredicates::LinePredicates(const Network& network, const std::vector<Piece>& pieces,
+                               bool certify)
+    : Predicates(network, pieces, certify) {}
 
 void LinePredicates::signs(const Partitions& partitions, const Slice& slice, std::size_t v,
                            SignRow& out) {
     const Partition& p = partitions[slice.level];
-    const Activation& phi = network_.level(slice.level).activation;
-    const std::size_t n = phi.width(), questions = n * phi.thresholds();
+    enter(p.vertices[v].piece);
+    const Level& level = network_.level(slice.level);
+    const Activation& phi = level.activation;
+    // The rows hold the neurons that are asked about, and entries that pass.
+    const std::size_t n = p.width - (level.entries() - phi.width());
+    const std::size_t words = phi.thresholds() * words_for(n);
+    if (p.partial) {
+        filtered_.resize(words);
+        undecided_.resize(words);
+    }
     out.displacement = 0;
     Tally& tally = certificate_.signs;
     const double closest = tally.gap * p.norm[v];
-    FilteredRow row{out.positive, out.zero, closest};
+    FilteredRow row{p.partial ? filtered_.data() : out.positive,
+                    p.partial ? undecided_.data() : out.zero, closest};
     if (certify_) {
         const SignBound bound = sign_bound(p, slice, v);
-        filter_row(p.row(v), p.row(bound.other), network_.map(slice.level).row_norms(), n,
-                   phi.all_thresholds(), bound.margin, row);
-        tally.asked += static_cast<std::int64_t>(questions);
+        const double* scale = p.partial ? p.scale.data() : level.map().row_norms();
+        filter_row(p.row(v), p.row(bound.other), scale, n, phi.all_thresholds(), bound.margin, row);
+        tally.asked += static_cast<std::int64_t>(n * phi.thresholds());
     } else {
         sign_row(p.row(v), n, phi.all_thresholds(), row);
     }
-    if (!row.finite) throw NotFinite{slice.level};
+    if (!row.finite) throw NotFinite{slice.level, p.vertices[v].piece};
     if (row.gap < closest) tally.note_gap(row.gap / p.norm[v]);
     if (v == slice.first) begin_slice();
+    if (p.partial) spread(p, phi, n, v == slice.first, row.decided, out);
     if (row.decided) return;
-    const std::size_t after = std::min(v, slice.last - 1);
-    gather_pattern(partitions, slice.level, after, pattern_);
-    gather_pattern(partitions, slice.level, v > 0 ? v - 1 : after, before_);
+    if (p.vertices[v].tau == 0 && p.is_exact(v)) {
+        read_signs(p, v, phi.all_thresholds(), phi.words(), out);
+        return;
+    }
+    gather_pattern(partitions, slice.level, cell_beside(p, slice, v), pattern_);
+    gather_pattern(partitions, slice.level, cell_before(p, slice, v), before_);
     for (std::size_t k = 0; k < phi.thresholds(); ++k) settle_signs(partitions, slice, v, k, out);
     out.displacement = up(out.displacement);
+}
+
+// From the filter's bits of what the rows hold to those of all neurons: few change from one vertex
+// to the next.
+void LinePredicates::spread(const Partition& p, const Activation& phi, std::size_t n, bool first,
+                            bool decided, SignRow& out) {
+    const std::size_t words = words_for(n), all = phi.thresholds() * phi.words();
+    if (first) {
+        last_filtered_.assign(filtered_.size(), 0);
+        positive_ = p.known;
+    }
+    std::fill_n(out.zero, all, Word{0});
+    for (std::size_t k = 0; k < phi.thresholds(); ++k)
+        for (std::size_t w = 0; w < words; ++w) {
+            const std::size_t at = k * words + w;
+            for_each_bit(filtered_[at] ^ last_filtered_[at], w * 64,
+                         [&](std::size_t i) { flip_bit(&positive_[k * phi.words()], p.kept[i]); });
+            if (decided) continue;
+            for_each_bit(undecided_[at], w * 64,
+                         [&](std::size_t i) { set_bit(out.zero + k * phi.words(), p.kept[i]); });
+        }
+    std::swap(filtered_, last_filtered_);
+    std::copy_n(positive_.data(), all, out.positive);
+}
+
+void LinePredicates::read_signs(const Partition& p, std::size_t v,
+                                std::span<const double> thresholds, std::size_t words,
+                                SignRow& out) const {
+    for (std::size_t k = 0; k < thresholds.size(); ++k)
+        for (std::size_t w = k * words; w < (k + 1) * words; ++w) {
+            const Word questions = std::exchange(out.zero[w], 0);
+            for_each_bit(questions, (w - k * words) * 64, [&](std::size_t q) {
+                const double z = p.value(v, q);
+                if (z > thresholds[k]) set_bit(out.positive + k * words, q);
+                if (z == thresholds[k]) set_bit(out.zero + k * words, q);
+            });
+        }
 }
 
 // Tried on the letters of the whole slice, then on those of either side of the vertex, where a
@@ -97,7 +156,7 @@ bool LinePredicates::is_bias(const Partitions& partitions, const Slice& slice, s
     if (is_bias_on(partitions, slice, neuron)) return true;
     const Vertex& vertex = partitions[slice.level].vertices[v];
     const auto on = [&](const Pattern& letters) {
-        return cancellation_.is_bias({letters, letters}, &vertex, slice.level, neuron, poll);
+        return cancellation().is_bias({letters, letters}, &vertex, slice.level, neuron, poll);
     };
     return on(pattern_) || on(before_);
 }
@@ -114,7 +173,7 @@ void LinePredicates::settle_signs(const Partitions& partitions, const Slice& sli
         positive[w] &= ~questions;
         zero[w] = 0;
         for_each_bit(questions, w * 64, [&](std::size_t q) {
-            const double scale = level.map().row_norms()[q] * p.norm[v], z = p.row(v)[q];
+            const double scale = level.map().row_norms()[q] * p.norm[v], z = p.value(v, q);
             const int sign = [&] {
                 if (is_bias(partitions, slice, v, q)) {
                     ++certificate_.signs.proportional;
@@ -147,12 +206,12 @@ std::optional<int> LinePredicates::adjoint_sign(const Partitions& partitions, co
     const Partition& p = partitions[slice.level];
     const bool right = v < slice.last && (v == slice.first || p.length(v) > p.length(v - 1));
     const std::size_t cell = right ? v : v - 1;
-    const double z = p.row(v)[neuron];
+    const double z = p.value(v, neuron);
     const double d = z - network_.level(slice.level).activation.threshold(threshold);
     const double error = adjoint_.error(partitions, slice.level, cell, neuron, std::abs(d) / 4);
     if (!(std::abs(d) > error)) return std::nullopt;
     const double length = p.length(cell);
-    const double change = std::abs(p.row(right ? v + 1 : v - 1)[neuron] - z) + 2 * error;
+    const double change = std::abs(p.value(right ? v + 1 : v - 1, neuron) - z) + 2 * error;
     const double near = length > 0 ? std::abs(d) / 4 * (length / change) : 0;
     const double tau = position_error(partitions, slice.level, cell, p.vertices[v], near);
     const double moved = tau > 0 ? change * (tau / length) : 0;
@@ -195,9 +254,14 @@ int LinePredicates::order(const Partitions& partitions, std::size_t level, std::
                           const Event& a, const Event& b) {
     if (&a == &b) return 0;
     if (!certify_) return a.t < b.t ? -1 : a.t > b.t;
+    if (a.tau == 0 && b.tau == 0 && a.t == b.t) {
+        ++certificate_.orders.asked;
+        return 0;
+    }
     if (surely_before(a.latest(), b.earliest(), b.t - a.t)) return -1;
     if (surely_before(b.latest(), a.earliest(), a.t - b.t)) return 1;
     ++certificate_.orders.asked;
+    enter(partitions[level].vertices[cell].piece);
     const auto meeting = [](const Event& e) {
         return Meeting{static_cast<std::size_t>(e.neuron), static_cast<std::size_t>(e.threshold)};
     };
@@ -221,6 +285,7 @@ int LinePredicates::order(const Partitions& partitions, std::size_t level, std::
 }
 
 double LinePredicates::settle_position(const Pattern& pattern, const Vertex& vertex) {
+    if (vertex.tau == 0) return vertex.t;
     return settle(certificate_.positions, [&](auto& at) {
         at.set_pattern(pattern);
         return with_gap(nearest_root(vanishing_at(at, vertex)), [] { return 0.0; });

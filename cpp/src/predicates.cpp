@@ -50,17 +50,43 @@ std::optional<Decision<bool>> outputs_differ(AnyNetwork& at, const Network& netw
 
 }  // namespace
 
-Predicates::Predicates(const Network& network, const Piece& piece, bool certify)
-    : network_(network),
-      piece_(piece),
-      certify_(certify),
-      adjoint_(network),
-      cancellation_(network, Sources(piece)) {}
+Predicates::Predicates(const Network& network, const std::vector<Piece>& pieces, bool certify)
+    : network_(network), pieces_(pieces), certify_(certify), adjoint_(network) {}
 
-std::unique_ptr<Predicates> make_predicates(const Network& network, const Piece& piece) {
-    if (std::holds_alternative<Line>(piece))
-        return std::make_unique<LinePredicates>(network, piece);
-    return std::make_unique<CurvePredicates>(network, piece, true);
+std::unique_ptr<Predicates> make_predicates(const Network& network,
+                                            const std::vector<Piece>& pieces, std::size_t piece,
+                                            bool certify) {
+    std::unique_ptr<Predicates> out;
+    if (std::holds_alternative<Line>(pieces[piece]))
+        out = std::make_unique<LinePredicates>(network, pieces, certify);
+    else
+        out = std::make_unique<CurvePredicates>(network, pieces, certify);
+    out->enter(piece);
+    return out;
+}
+
+void Predicates::enter(std::size_t piece) {
+    if (piece == piece_) return;
+    piece_ = piece;
+    cancellation_.reset();
+    extended_.reset();
+    exact_.reset();
+    begin_slice();
+}
+
+Cancellation& Predicates::cancellation() {
+    if (!cancellation_) cancellation_.emplace(network_, Sources(pieces_[piece_]));
+    return *cancellation_;
+}
+
+ExtendedNetwork& Predicates::extended() {
+    if (!extended_) extended_.emplace(network_, pieces_[piece_]);
+    return *extended_;
+}
+
+ExactNetwork& Predicates::exact() {
+    if (!exact_) exact_.emplace(network_, pieces_[piece_], poll);
+    return *exact_;
 }
 
 bool Predicates::surely_before(double latest, double earliest, double gap) {
@@ -79,7 +105,7 @@ bool Predicates::is_bias_on(const Partitions& partitions, const Slice& slice, st
     }
     if (!get_bit(tried_.data(), neuron)) {
         set_bit(tried_.data(), neuron);
-        if (cancellation_.is_bias(slice_letters_.range(), nullptr, slice.level, neuron, poll))
+        if (cancellation().is_bias(slice_letters_.range(), nullptr, slice.level, neuron, poll))
             set_bit(biases_.data(), neuron);
     }
     return get_bit(biases_.data(), neuron);
@@ -112,11 +138,11 @@ bool Predicates::slope_changes(const Slopes& a, const Slopes& b, const Pattern& 
     return functions_differ(left, right);
 }
 
-bool Predicates::joint_changes(const Piece& before, const Pattern& left, const Pattern& right) {
+bool Predicates::joint_changes(std::size_t before, const Pattern& left, const Pattern& right) {
     ++certificate_.slopes.asked;
     if (const auto sure = surely_changes(left, right)) return *sure;
     if (functions_differ(left, right)) return true;
-    const auto other = make_predicates(network_, before);
+    const auto other = make_predicates(network_, pieces_, before);
     other->poll = poll;
     const bool differ = other->functions_differ(left, right);
     certificate_ += other->certificate();
@@ -125,7 +151,7 @@ bool Predicates::joint_changes(const Piece& before, const Pattern& left, const P
 
 std::optional<bool> Predicates::surely_changes(const Pattern& left, const Pattern& right) {
     if (dead_between(left, right)) return false;
-    if (cancellation_.is_unfelt(left, right)) {
+    if (cancellation().is_unfelt(left, right)) {
         ++certificate_.slopes.proportional;
         return false;
     }

@@ -1,6 +1,7 @@
 #include "pyexpr/sinks.hpp"
 
 #include <algorithm>
+#include <functional>
 #include <utility>
 
 namespace pyexpr {
@@ -18,22 +19,50 @@ void BoundarySink::Kept::view(Pattern& out) const {
     for (std::size_t l = 0; l < levels_.size(); ++l) out[l] = levels_[l].data();
 }
 
-void BoundarySink::cells(const Partitions& partitions, const Slice& slice, Predicates& predicates) {
+void BoundarySink::cells(const Partitions& partitions, const Slice& slice,
+                         PredicatesOf& predicates) {
     const Partition& p = partitions[slice.level];
     if (begun_) last_.view(left_);
     for (std::size_t c = slice.first; c < slice.last; ++c) {
+        if (p.is_gap(c)) continue;
+        const Vertex& start = p.vertices[c];
         gather_pattern(partitions, slice.level, c, right_);
         cell(p, c);
         if (!begun_) {
             first_.keep(network_, right_);
+            first_vertex_ = start;
             begin(right_);
             begun_ = true;
-        } else if (is_breakpoint(p.vertices[c])) {
-            boundary({piece_, p.vertices[c], left_, right_}, predicates);
+        } else if (is_breakpoint(start)) {
+            boundary({start.piece, start, left_, right_}, predicates.piece(start.piece));
         }
         std::swap(left_, right_);
     }
     last_.keep(network_, left_);
+    pause();
+}
+
+void BoundarySink::append(Sink& next, PredicatesOf& predicates) {
+    auto& later = static_cast<BoundarySink&>(next);
+    if (!later.begun_) {
+        absorb(later);
+        return;
+    }
+    if (begun_) {
+        approach(later);
+        last_.view(left_);
+        later.first_.view(right_);
+        const Vertex& start = later.first_vertex_;
+        if (is_breakpoint(start))
+            boundary({start.piece, start, left_, right_}, predicates.piece(start.piece));
+        absorb(later);
+    } else {
+        absorb(later);
+        first_ = std::move(later.first_);
+        first_vertex_ = later.first_vertex_;
+        begun_ = true;
+    }
+    last_ = std::move(later.last_);
 }
 
 Certificate BoundarySink::finish() {
@@ -43,9 +72,9 @@ Certificate BoundarySink::finish() {
     Vertex seam;
     if (const auto* curve = std::get_if<RationalBezier>(&trajectory_.pieces[0]))
         seam.t = curve->start;
-    piece_ = trajectory_.pieces.size();
-    const auto predicates = make_predicates(network_, trajectory_.pieces[0]);
-    if (is_breakpoint(seam)) boundary({piece_, seam, left_, right_}, *predicates);
+    const auto predicates = make_predicates(network_, trajectory_.pieces, 0);
+    if (is_breakpoint(seam))
+        boundary({trajectory_.pieces.size(), seam, left_, right_}, *predicates);
     return predicates->certificate();
 }
 
@@ -59,15 +88,14 @@ bool BoundarySink::is_breakpoint(const Vertex& vertex) {
 
 bool BoundarySink::joint_changes(const Boundary& boundary, Predicates& predicates) const {
     const std::size_t pieces = trajectory_.pieces.size();
-    const Piece& before = trajectory_.pieces[(boundary.piece + pieces - 1) % pieces];
-    return predicates.joint_changes(before, boundary.left, boundary.right);
+    return predicates.joint_changes((boundary.piece + pieces - 1) % pieces, boundary.left,
+                                    boundary.right);
 }
 
 CountRegions::CountRegions(const Network& network, const Trajectory& trajectory)
     : BoundarySink(network, trajectory),
       counts_cells_(is_simple() && !pools() && network.depth() > 0),
-      closed_(trajectory.closed),
-      breakpoints_(counts_cells_ ? -1 : 0) {}
+      closed_(trajectory.closed) {}
 
 namespace {
 
@@ -78,7 +106,7 @@ std::int64_t parts(std::int64_t breakpoints, bool closed) {
 
 }  // namespace
 
-std::int64_t CountRegions::count() const { return parts(breakpoints_, closed_); }
+std::int64_t CountRegions::count() const { return counts_cells_ ? found_ : parts(found_, closed_); }
 
 void CountPatterns::insert(const Pattern& pattern) {
     std::string key;
@@ -113,14 +141,20 @@ void CountTransitions::boundary(const Boundary& boundary, Predicates&) {
     for (const Change& change : changes_) ++counts[offsets_[change.layer] + change.neuron];
 }
 
+void CountTransitions::absorb(BoundarySink& next) {
+    const auto& more = static_cast<CountTransitions&>(next).counts;
+    std::transform(more.begin(), more.end(), counts.begin(), counts.begin(), std::plus{});
+}
+
 void CountPieces::cell(const Partition& cells, std::size_t cell) {
     std::swap(before_, after_);
     const AffineMap& readout = network().readout();
-    if (!here_.measure(readout, cells, cell, End::left)) throw NotFinite{network().depth()};
+    if (!here_.measure(readout, cells, cell, End::left))
+        throw NotFinite{network().depth(), cells.vertices[cell].piece};
     if (cells.degree == 1)
         after_ = here_;
     else if (!after_.measure(readout, cells, cell, End::right))
-        throw NotFinite{network().depth()};
+        throw NotFinite{network().depth(), cells.vertices[cell].piece};
 }
 
 void CountPieces::boundary(const Boundary& boundary, Predicates& predicates) {
@@ -132,13 +166,32 @@ void CountPieces::boundary(const Boundary& boundary, Predicates& predicates) {
     merged_or_not(boundary, bends, predicates);
 }
 
+void CountPieces::approach(const BoundarySink& next) {
+    std::swap(before_, after_);
+    here_ = static_cast<const CountPieces&>(next).first_;
+}
+
+void CountPieces::absorb(BoundarySink& next) {
+    auto& later = static_cast<CountPieces&>(next);
+    bends_ += later.bends_;
+    if (!later.has_begun()) return;
+    if (!has_begun()) first_ = std::move(later.first_);
+    after_ = std::move(later.after_);
+}
+
 std::int64_t CountPieces::count() const { return parts(bends_, closed_); }
 
 void Trace::begin(const Pattern& pattern) {
+    CountPieces::begin(pattern);
     for (const Layer& layer : network().layers())
         for (std::size_t q = 0; q < width(network(), layer); ++q)
             first_pattern.push_back(
                 static_cast<std::int16_t>(letter(network(), layer, pattern, q)));
+}
+
+std::size_t Trace::bytes() const {
+    return breakpoints.size() * (sizeof(double) + sizeof(std::int64_t) + 1) +
+           transitions.size() * sizeof(Transition);
 }
 
 void Trace::merged_or_not(const Boundary& boundary, bool bend, Predicates& predicates) {
@@ -152,6 +205,28 @@ void Trace::merged_or_not(const Boundary& boundary, bool bend, Predicates& predi
                                static_cast<std::int32_t>(change.neuron),
                                static_cast<std::int16_t>(change.before),
                                static_cast<std::int16_t>(change.after)});
+}
+
+namespace {
+
+template <class T>
+void move_behind(std::vector<T>& more, std::vector<T>& all) {
+    all.insert(all.end(), more.begin(), more.end());
+    more = {};
+}
+
+}  // namespace
+
+void Trace::absorb(BoundarySink& next) {
+    auto& later = static_cast<Trace&>(next);
+    for (Transition& transition : later.transitions)
+        transition.breakpoint += static_cast<std::int64_t>(breakpoints.size());
+    move_behind(later.breakpoints, breakpoints);
+    move_behind(later.pieces, pieces);
+    move_behind(later.transitions, transitions);
+    move_behind(later.bends, bends);
+    if (!has_begun()) first_pattern = std::move(later.first_pattern);
+    CountPieces::absorb(later);
 }
 
 }  // namespace pyexpr

@@ -16,11 +16,14 @@ from pyexpr.activations import (
     ReLU6,
 )
 from pyexpr.certificate import Certificate, Count, Counts, Decisions
-from pyexpr.counting import count_patterns, count_regions, count_transitions
+from pyexpr.counting import count_pairs, count_patterns, count_regions, count_transitions
 from pyexpr.io import load
 from pyexpr.io.npz import save
+from pyexpr.io.regions import save_regions
 from pyexpr.io.traces import load_trace
 from pyexpr.network import Layer, Network, as_network
+from pyexpr.streaming.block import RegionBlock
+from pyexpr.streaming.stream import RegionStream, stream
 from pyexpr.tracing.algebraic import AlgebraicNumber
 from pyexpr.tracing.extrema import Extremum
 from pyexpr.tracing.lengths import LayerLengths
@@ -66,11 +69,14 @@ __all__ = [
     "Polyline",
     "ReLU",
     "ReLU6",
+    "RegionBlock",
+    "RegionStream",
     "Spline",
     "Trace",
     "Trajectory",
     "__version__",
     "as_network",
+    "count_pairs",
     "count_patterns",
     "count_regions",
     "count_transitions",
@@ -78,6 +84,8 @@ __all__ = [
     "load_trace",
     "sample_path",
     "save",
+    "save_regions",
+    "stream",
     "trace",
 ]
 

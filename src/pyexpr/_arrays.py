@@ -34,6 +34,8 @@ def real_array(name: str, value: object, *ndims: int) -> FloatArray:
     ValueError
         Another number of dimensions, ragged, not finite, or not exact in float64.
     """
+    if type(value) is np.ndarray and _is_plain(value, ndims):
+        return value
     array = _as_array(name, value)
     if ndims and array.ndim not in ndims:
         wanted = " or ".join(_SHAPES.get(ndim, f"{ndim}-dimensional") for ndim in ndims)
@@ -45,6 +47,17 @@ def real_array(name: str, value: object, *ndims: int) -> FloatArray:
         result = np.require(array, np.float64, ["C_CONTIGUOUS", "ALIGNED"])
     _require_exact(name, value, array, result)
     return result
+
+
+def _is_plain(array: npt.NDArray[Any], ndims: tuple[int, ...]) -> bool:
+    """Whether there is nothing to check or to change, as mostly."""
+    return bool(
+        array.dtype == np.float64
+        and array.flags.c_contiguous
+        and array.flags.aligned
+        and (not ndims or array.ndim in ndims)
+        and np.isfinite(array).all()
+    )
 
 
 def real_number(name: str, value: object) -> float:
@@ -90,7 +103,7 @@ def read_only(array: FloatArray) -> FloatArray:
     return array
 
 
-def shape_of(value: npt.ArrayLike) -> tuple[int, ...] | None:
+def shape_of(value: Any) -> tuple[int, ...] | None:
     """None where it has none; what is wrong with it is said when it is read."""
     try:
         shape: tuple[int, ...] = np.shape(value)

@@ -39,6 +39,7 @@ class Network:
 class Piece: ...
 
 def line(x0: _Floats, x1: _Floats) -> Piece: ...
+def polyline(points: _Floats, closed: bool) -> Trajectory: ...
 def rational_bezier(
     points: _Floats, mixing: _Floats, weights: _Floats, start: float, end: float
 ) -> Piece: ...
@@ -63,18 +64,50 @@ class Trace:
 _Progress = Callable[[float], object] | None
 
 def count_activation_regions(
-    network: Network, trajectory: Trajectory, progress: _Progress = None, certify: bool = True
+    network: Network,
+    trajectory: Trajectory,
+    threads: int = 1,
+    progress: _Progress = None,
+    certify: bool = True,
 ) -> tuple[int, _Certificate]: ...
 def count_linear_regions(
-    network: Network, trajectory: Trajectory, progress: _Progress = None
+    network: Network, trajectory: Trajectory, threads: int = 1, progress: _Progress = None
 ) -> tuple[int, _Certificate]: ...
 def count_patterns(
-    network: Network, trajectory: Trajectory, progress: _Progress = None
+    network: Network, trajectory: Trajectory, threads: int = 1, progress: _Progress = None
 ) -> tuple[int, _Certificate]: ...
 def count_transitions(
-    network: Network, trajectory: Trajectory, progress: _Progress = None
+    network: Network, trajectory: Trajectory, threads: int = 1, progress: _Progress = None
 ) -> tuple[NDArray[np.int64], _Certificate]: ...
-def trace(network: Network, trajectory: Trajectory, progress: _Progress = None) -> Trace: ...
+def count_lines(
+    network: Network,
+    what: str,
+    x0: _Floats,
+    starts: NDArray[np.int64],
+    x1: _Floats,
+    ends: NDArray[np.int64],
+    edges: NDArray[np.int64],
+    first: int = 0,
+    threads: int = 1,
+    progress: _Progress = None,
+) -> tuple[NDArray[np.int64], _Certificate]: ...
+def trace(
+    network: Network,
+    trajectory: Trajectory,
+    threads: int = 1,
+    progress: _Progress = None,
+    most_bytes: int = ...,
+) -> Trace: ...
+def stream(
+    network: Network,
+    trajectory: Trajectory,
+    block: int,
+    emit: Callable[[Trace], object],
+    progress: _Progress = None,
+) -> _Certificate: ...
+
+class TraceTooLarge(MemoryError): ...
+
 def exact_polynomial(
     network: Network,
     piece: Piece,

@@ -5,10 +5,12 @@ from __future__ import annotations
 from math import prod
 from typing import TypeAlias
 
+import numpy as np
 import numpy.typing as npt
 
 from pyexpr import _core
 from pyexpr._arrays import FloatArray, end_points, shape_of
+from pyexpr._batches import Batch, read_batch
 from pyexpr.network import Network, NetworkLike, as_network
 from pyexpr.trajectories import Line, Piece, Trajectory
 
@@ -19,8 +21,9 @@ _TWICE = "x1 goes with a point, not with a trajectory; leave it out"
 
 def read_curve(
     net: NetworkLike, trajectory: Given, x1: npt.ArrayLike | None
-) -> tuple[Network, _core.Trajectory]:
-    """The network and the curve through its inputs that are meant, for the compiled core.
+) -> tuple[Network, _core.Trajectory | Batch]:
+    """The network and the curve through its inputs that is meant, or the segments between rows of
+    points, for the compiled core.
 
     Raises
     ------
@@ -32,8 +35,13 @@ def read_curve(
     if isinstance(trajectory, Trajectory):
         network, curve = read_arguments(net, trajectory, x1)
         return network, core_trajectory(curve)
-    network, x0, end = _segment(net, trajectory, x1)
-    return network, _core.Trajectory([_core.line(x0, end)], False)
+    end = _second(trajectory, x1)
+    network = as_network(net, input_shape=shape_of(trajectory))
+    batch = read_batch(trajectory, end, network.input_shape)
+    if batch is not None:
+        return network, batch
+    x0, x1 = end_points(trajectory, end, network.input_shape)
+    return network, _core.Trajectory([_core.line(x0, x1)], False)
 
 
 def read_arguments(
@@ -112,4 +120,8 @@ def core_piece(piece: Piece) -> _core.Piece:
 
 def core_trajectory(trajectory: Trajectory) -> _core.Trajectory:
     """The trajectory as the compiled core reads it."""
+    pieces = trajectory.pieces
+    if len(pieces) > 1 and all(piece.is_line for piece in pieces):
+        corners = np.stack([*(piece.points[0] for piece in pieces), pieces[-1].points[-1]])
+        return _core.polyline(corners, trajectory.closed)
     return _core.Trajectory([core_piece(piece) for piece in trajectory.pieces], trajectory.closed)

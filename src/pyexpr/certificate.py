@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from math import inf
 from typing import Any, NamedTuple
 
@@ -66,14 +67,12 @@ class Certificate(NamedTuple):
     @property
     def total(self) -> Decisions:
         """Decisions of every kind, and the smallest of their gaps."""
-        return Decisions(
-            sum(kind.asked for kind in self),
-            sum(kind.proportional for kind in self),
-            sum(kind.adjoint for kind in self),
-            sum(kind.extended for kind in self),
-            sum(kind.exact for kind in self),
-            min(kind.smallest_gap for kind in self),
-        )
+        return _together(self)
+
+    @classmethod
+    def together(cls, certificates: Iterable[Certificate]) -> Certificate:
+        """That of several results."""
+        return cls(*map(_together, zip(*certificates, strict=True)))
 
     def __str__(self) -> str:
         header = ("decisions", "asked", *_TIERS, "gap")
@@ -112,6 +111,18 @@ class Counts(np.ndarray[Any, np.dtype[np.int64]]):
         self = counts.view(cls)
         self.certificate = certificate
         return self
+
+
+def _together(decisions: Iterable[Decisions]) -> Decisions:
+    kinds = [*decisions]
+    return Decisions(
+        sum(kind.asked for kind in kinds),
+        sum(kind.proportional for kind in kinds),
+        sum(kind.adjoint for kind in kinds),
+        sum(kind.extended for kind in kinds),
+        sum(kind.exact for kind in kinds),
+        min(kind.smallest_gap for kind in kinds),
+    )
 
 
 def from_rows(rows: Any) -> Certificate:

@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 from pyexpr import __version__
 
@@ -34,10 +34,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Python flushes stdout once more at exit, and must find somewhere to flush it to.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
-    except (ValueError, TypeError, OverflowError, OSError, ImportError) as error:
+    except (ValueError, TypeError, OverflowError, MemoryError, OSError, ImportError) as error:
         print(f"pyexpr: {' '.join(str(error).split())}", file=sys.stderr)
         return FAILED
     return 0
+
+
+class _How(TypedDict):
+    threads: int | None
+    progress: bool
 
 
 # What a command needs is imported by it: --version and --help need none.
@@ -58,13 +63,13 @@ def _count(arguments: argparse.Namespace) -> None:
 
     net = _network(arguments)
     curve = _trajectory(arguments, net.input_shape)
-    bar = _wants_bar()
+    how: _How = {"threads": arguments.threads, "progress": _wants_bar()}
     if arguments.per:
-        transitions = count_transitions(net, curve, per=arguments.per, progress=bar)
+        transitions = count_transitions(net, curve, per=arguments.per, **how)
         result, certificate = transitions.tolist(), transitions.certificate
         what = f"transitions per {arguments.per}"
     else:
-        regions = count_regions(net, curve, kind=arguments.kind, progress=bar)
+        regions = count_regions(net, curve, kind=arguments.kind, **how)
         result, certificate = int(regions), regions.certificate
         what = f"{arguments.kind} regions"
     if not arguments.json:
@@ -82,13 +87,22 @@ def _trace(arguments: argparse.Namespace) -> None:
     from pyexpr import trace
 
     net = _network(arguments)
-    found = trace(net, _trajectory(arguments, net.input_shape), progress=_wants_bar())
+    curve = _trajectory(arguments, net.input_shape)
+    found = trace(net, curve, threads=arguments.threads, progress=_wants_bar())
     if arguments.plot:
         _plot(found, arguments.plot)
     if arguments.save:
         found.save(arguments.save)
     print(found)
     print(found.lengths)
+
+
+def _stream(arguments: argparse.Namespace) -> None:
+    from pyexpr import save_regions, stream
+
+    net = _network(arguments)
+    blocks = stream(net, _trajectory(arguments, net.input_shape), progress=_wants_bar())
+    print(save_regions(blocks, arguments.save))
 
 
 def _bounds(arguments: argparse.Namespace) -> None:
@@ -191,18 +205,22 @@ def _parser() -> argparse.ArgumentParser:
         "trace", help="tell, keep and draw all that happens along it", epilog=points
     )
     trace.set_defaults(command=_trace)
+    stream = commands.add_parser(
+        "stream", help="write the regions along it to a file, in little memory", epilog=points
+    )
+    stream.set_defaults(command=_stream)
     bounds.add_argument(
         "network", nargs="+", help="inputs, hidden widths, outputs; or a .onnx, .nnet or .npz file"
     )
     bounds.add_argument("--activation", metavar="NAME", help="of sizes, relu if not given")
     bounds.add_argument("--seed", type=int, default=2, help="of the random network, 2 if not given")
-    for command in (show, count, trace):
+    for command in (show, count, trace, stream):
         command.add_argument("model", help="a .onnx, .nnet or .npz file")
-    for command in (show, bounds, count, trace):
+    for command in (show, bounds, count, trace, stream):
         command.add_argument(
             "--output", metavar="TENSOR", help="the tensor of an ONNX model to stop at"
         )
-    for command in (bounds, count, trace):
+    for command in (bounds, count, trace, stream):
         _add_trajectory_options(command)
     count.add_argument("--kind", choices=["linear", "activation"], default="linear")
     count.add_argument(
@@ -211,6 +229,9 @@ def _parser() -> argparse.ArgumentParser:
     count.add_argument("--json", action="store_true", help="print the certificate, too")
     trace.add_argument("--plot", metavar="FILE", help="draw it: a .png, .pdf or .svg file")
     trace.add_argument("--save", metavar="FILE", help="keep it: a .npz file for load_trace")
+    for command in (count, trace):
+        command.add_argument("--threads", type=int, help="at most so many; all cores if not given")
+    stream.add_argument("--save", metavar="FILE", required=True, help="a .parquet or .npz file")
     return parser
 
 

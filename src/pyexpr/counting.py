@@ -1,29 +1,62 @@
-"""Exact counts of how often a network bends along a trajectory."""
+"""Exact counts of how often a network bends along a trajectory, or along many segments."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import accumulate, pairwise
-from typing import Literal, overload
+from math import inf
+from typing import Any, Literal, TypeAlias, overload
 
 import numpy as np
 import numpy.typing as npt
 
 from pyexpr import _core
+from pyexpr._arrays import shape_of
+from pyexpr._batches import Batch, Indices, read_points
 from pyexpr._curves import Given, is_segment, read_curve
 from pyexpr._progress import Progress, progress_bar
-from pyexpr.certificate import Count, Counts, from_rows
-from pyexpr.network import NetworkLike
+from pyexpr._threads import thread_count
+from pyexpr.certificate import Certificate, Count, Counts, from_rows
+from pyexpr.network import Network, NetworkLike, as_network
+from pyexpr.trajectories import Trajectory
+
+Kind: TypeAlias = Literal["linear", "activation"]
+Per: TypeAlias = Literal["total", "layer", "neuron"]
+
+_PAIRS_AT_ONCE = 1 << 18
+_WHOLE = np.zeros(2, np.int64)  # edges that are not read
+_NOTHING = from_rows([(0, 0, 0, 0, 0, inf)] * 4)
 
 
+@overload
+def count_regions(
+    net: NetworkLike,
+    trajectory: Trajectory,
+    *,
+    kind: Kind = ...,
+    threads: int | None = ...,
+    progress: Progress = ...,
+) -> Count: ...
+@overload
+def count_regions(
+    net: NetworkLike,
+    trajectory: Given,
+    x1: npt.ArrayLike | None = ...,
+    *,
+    kind: Kind = ...,
+    threads: int | None = ...,
+    progress: Progress = ...,
+) -> Any: ...
 def count_regions(
     net: NetworkLike,
     trajectory: Given,
     x1: npt.ArrayLike | None = None,
     *,
-    kind: Literal["linear", "activation"] = "linear",
+    kind: Kind = "linear",
+    threads: int | None = None,
     progress: Progress = False,
-) -> Count:
-    """The number of regions along a trajectory, or on the segment between two points.
+) -> Count | Counts:
+    """The number of regions along a trajectory, on the segment between two points, or on many.
 
     Parameters
     ----------
@@ -31,92 +64,188 @@ def count_regions(
         Anything that `as_network` takes.
     trajectory, x1
         A trajectory, or two points, array_like [*input_shape]: real numbers that float64 holds
-        exactly; never modified.
+        exactly; never modified. For many segments at once, each between a row of x0 and a row of
+        x1: array_like [lines, *input_shape], where one of them may be a single point; this takes a
+        net whose input shape is known, so that a PyTorch module goes through `as_network` first.
     kind
         "linear": maximal intervals on which one affine map of x gives the network's output.
         "activation": maximal intervals on which no neuron changes its letter, apart from isolated
         points. On a closed trajectory the region through t = 0 = 1 is one. Corners of the
         trajectory as such end no region.
+    threads
+        At most so many threads; None for what PYEXPR_NUM_THREADS says, or for all cores. No result
+        depends on it.
     progress
         True for a bar on stderr (needs tqdm), or a function to be called now and then with the
-        share of the trajectory that is done.
+        share of the work that is done.
 
     Returns
     -------
-    Count
-        An int; its `certificate` says how it was proved.
+    Count, or for many segments Counts, int64 [lines]
+        An int, or an array; its `certificate` says how it was proved.
 
     Raises
     ------
     TypeError
         An argument of the wrong kind, such as complex numbers.
     ValueError
-        A wrong shape, a number that is not finite or not exact in float64, an unknown `kind`.
+        A wrong shape, a number that is not finite or not exact in float64, an unknown `kind`, no
+        thread. Of many points, it names the row.
     OverflowError
-        A number inside the network is beyond float64.
+        A number inside the network is beyond float64. Of many segments, it names the first.
     """
-    if kind not in ("linear", "activation"):
-        raise ValueError(f'kind is {kind!r}; it must be "linear" or "activation"')
-    linear = kind == "linear"
-    count = _core.count_linear_regions if linear else _core.count_activation_regions
+    _check_kind(kind)
     network, curve = read_curve(net, trajectory, x1)
+    most = thread_count(threads)
     with progress_bar(progress, "regions") as tell:
-        regions, decisions = count(network._core, curve, tell)
-    return Count(regions, from_rows(decisions))
+        if isinstance(curve, Batch):
+            return Counts(*_regions_of_lines(network, kind, curve, most, tell))
+        linear = kind == "linear"
+        count = _core.count_linear_regions if linear else _core.count_activation_regions
+        return Count(*_proved(count(network._core, curve, most, tell)))
 
 
+def count_pairs(
+    net: NetworkLike,
+    points: npt.ArrayLike,
+    *,
+    kind: Kind = "linear",
+    threads: int | None = None,
+    progress: Progress = False,
+) -> Counts:
+    """The number of regions on the segments between all pairs of points.
+
+    Memory beyond the points and the result does not grow with their number. For a closed loop
+    through the points, count along `Polyline(points, closed=True)`.
+
+    Parameters
+    ----------
+    points : array_like [points, *input_shape]
+    net, kind, threads, progress
+        As for `count_regions`.
+
+    Returns
+    -------
+    Counts, int64 [points (points - 1) / 2]
+        Of the pairs (0, 1), (0, 2), ..., (1, 2), ...: what `scipy.spatial.distance.squareform`
+        turns into a matrix.
+
+    Raises
+    ------
+    TypeError, ValueError, OverflowError
+        As for `count_regions`; an overflow names the pair by its number.
+    """
+    _check_kind(kind)
+    given = shape_of(points)
+    network = as_network(net, input_shape=None if given is None else given[1:])
+    if given is None or given[1:] != network.input_shape or len(given) == 0:
+        raise ValueError(
+            f"points has shape {given}, but the network's input is {network.input_shape}; "
+            "give one point a row"
+        )
+    rows = read_points("points", points, network.input_shape)
+    most = thread_count(threads)
+    counts = np.empty(len(rows) * (len(rows) - 1) // 2, np.int64)
+    certificate = _NOTHING
+    with progress_bar(progress, "pairs") as tell:
+        for first, starts, ends in _pairs(len(rows)):
+
+            def tell_all(share: float, done: int = first, more: int = len(starts)) -> None:
+                assert tell is not None
+                tell((done + share * more) / len(counts))
+
+            batch = Batch(rows, starts, rows, ends)
+            counts[first : first + len(starts)], found = _regions_of_lines(
+                network, kind, batch, most, tell_all if tell else None, first
+            )
+            certificate = Certificate.together([certificate, found])
+    return Counts(counts, certificate)
+
+
+@overload
+def count_patterns(
+    net: NetworkLike,
+    trajectory: Trajectory,
+    *,
+    threads: int | None = ...,
+    progress: Progress = ...,
+) -> Count: ...
+@overload
+def count_patterns(
+    net: NetworkLike,
+    trajectory: Given,
+    x1: npt.ArrayLike | None = ...,
+    *,
+    threads: int | None = ...,
+    progress: Progress = ...,
+) -> Any: ...
 def count_patterns(
     net: NetworkLike,
     trajectory: Given,
     x1: npt.ArrayLike | None = None,
     *,
+    threads: int | None = None,
     progress: Progress = False,
-) -> Count:
-    """The number of distinct activation patterns along a trajectory.
+) -> Count | Counts:
+    """The number of distinct activation patterns along a trajectory, or on many segments.
 
-    Arguments and errors are those of `count_regions`. A pattern's points form a convex set, so that
-    on a line no pattern comes back, and this is the number of activation regions; a curve may come
-    back to a pattern, and distinct patterns are kept in memory.
+    Arguments, result and errors are those of `count_regions`. A pattern's points form a convex set,
+    so that on a line no pattern comes back, and this is the number of activation regions; a curve
+    may come back to a pattern, and distinct patterns are kept in memory.
     """
     network, curve = read_curve(net, trajectory, x1)
-    segment = is_segment(trajectory)
-    count = _core.count_activation_regions if segment else _core.count_patterns
+    most = thread_count(threads)
     with progress_bar(progress, "patterns") as tell:
-        patterns, decisions = count(network._core, curve, tell)
-    return Count(patterns, from_rows(decisions))
+        if isinstance(curve, Batch):
+            return Counts(*_regions_of_lines(network, "activation", curve, most, tell))
+        segment = is_segment(trajectory)
+        count = _core.count_activation_regions if segment else _core.count_patterns
+        return Count(*_proved(count(network._core, curve, most, tell)))
 
 
 @overload
 def count_transitions(
     net: NetworkLike,
-    trajectory: Given,
-    x1: npt.ArrayLike | None = None,
+    trajectory: Trajectory,
     *,
-    per: Literal["total"] = "total",
-    progress: Progress = False,
+    per: Literal["total"] = ...,
+    threads: int | None = ...,
+    progress: Progress = ...,
 ) -> Count: ...
 @overload
 def count_transitions(
     net: NetworkLike,
     trajectory: Given,
-    x1: npt.ArrayLike | None = None,
+    x1: npt.ArrayLike | None = ...,
     *,
     per: Literal["layer", "neuron"],
-    progress: Progress = False,
+    threads: int | None = ...,
+    progress: Progress = ...,
 ) -> Counts: ...
+@overload
+def count_transitions(
+    net: NetworkLike,
+    trajectory: Given,
+    x1: npt.ArrayLike | None = ...,
+    *,
+    per: Literal["total"] = ...,
+    threads: int | None = ...,
+    progress: Progress = ...,
+) -> Any: ...
 def count_transitions(
     net: NetworkLike,
     trajectory: Given,
     x1: npt.ArrayLike | None = None,
     *,
-    per: Literal["total", "layer", "neuron"] = "total",
+    per: Per = "total",
+    threads: int | None = None,
     progress: Progress = False,
 ) -> Count | Counts:
-    """How often neurons change their letter along a trajectory.
+    """How often neurons change their letter along a trajectory, or on many segments.
 
     Parameters
     ----------
-    net, trajectory, x1, progress
+    net, trajectory, x1, threads, progress
         As for `count_regions`.
     per
         "total", "layer" or "neuron".
@@ -124,7 +253,8 @@ def count_transitions(
     Returns
     -------
     Count (an int), or Counts: int64 [hidden layers], or [neurons], layer by layer
-        Their `certificate` says how they were proved.
+        For many segments Counts: int64 [lines], [lines, hidden layers] or [lines, neurons]. Their
+        `certificate` says how they were proved.
 
     Raises
     ------
@@ -134,13 +264,55 @@ def count_transitions(
     if per not in ("total", "layer", "neuron"):
         raise ValueError(f'per is {per!r}; it must be "total", "layer" or "neuron"')
     network, curve = read_curve(net, trajectory, x1)
+    most, edges = thread_count(threads), _edges(network, per)
     with progress_bar(progress, "transitions") as tell:
-        counts, decisions = _core.count_transitions(network._core, curve, tell)
-    certificate = from_rows(decisions)
+        if isinstance(curve, Batch):
+            sums, certificate = _proved(
+                _core.count_lines(network._core, "transitions", *curve, edges, 0, most, tell)
+            )
+            return Counts(sums[:, 0] if per == "total" else sums, certificate)
+        counts, certificate = _proved(_core.count_transitions(network._core, curve, most, tell))
     if per == "neuron":
         return Counts(counts, certificate)
-    if per == "total":
-        return Count(int(counts.sum()), certificate)
-    edges = accumulate(network.neurons_per_layer, initial=0)
     sums = np.array([counts[a:b].sum() for a, b in pairwise(edges)], dtype=np.int64)
-    return Counts(sums, certificate)
+    return Count(int(sums[0]), certificate) if per == "total" else Counts(sums, certificate)
+
+
+def _check_kind(kind: str) -> None:
+    if kind not in ("linear", "activation"):
+        raise ValueError(f'kind is {kind!r}; it must be "linear" or "activation"')
+
+
+def _proved(result: tuple[Any, Any]) -> tuple[Any, Certificate]:
+    found, decisions = result
+    return found, from_rows(decisions)
+
+
+def _regions_of_lines(
+    network: Network, kind: Kind, batch: Batch, threads: int, tell: Any, first: int = 0
+) -> tuple[Indices, Certificate]:
+    """[lines]; errors count the lines from `first` on."""
+    counts, certificate = _proved(
+        _core.count_lines(network._core, kind, *batch, _WHOLE, first, threads, tell)
+    )
+    return counts[:, 0], certificate
+
+
+def _edges(network: Network, per: Per) -> Indices:
+    """Where the neurons that are counted together begin, and where the last ones end."""
+    total = sum(network.neurons_per_layer)
+    if per == "neuron":
+        return np.arange(total + 1)
+    sizes = [total] if per == "total" else network.neurons_per_layer
+    return np.array([*accumulate(sizes, initial=0)], np.int64)
+
+
+def _pairs(count: int) -> Iterator[tuple[int, Indices, Indices]]:
+    """All i < j below `count` in order, some at a time, with the number of the first of them."""
+    rows = np.arange(count, dtype=np.int64)
+    before = rows * count - rows * (rows + 1) // 2  # pairs of earlier rows
+    total = count * (count - 1) // 2
+    for first in range(0, total, _PAIRS_AT_ONCE):
+        numbers = np.arange(first, min(first + _PAIRS_AT_ONCE, total))
+        starts = np.searchsorted(before[:-1], numbers, side="right") - 1
+        yield first, starts, numbers - before[starts] + starts + 1

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -55,6 +56,11 @@ public:
     double largest_offset() const { return largest_offset_; }
     // Whether no slope is negative.
     bool monotone() const { return monotone_; }
+    // Whether phi(z) = min(max(z, low), high) for all neurons, and what these are.
+    struct Clamp {
+        double low, high;
+    };
+    const std::optional<Clamp>& clamp() const { return clamp_; }
     // Whether evaluation rounds nothing: slopes 0, 1, -1, and exact offsets on flat pieces alone.
     bool evaluates_exactly() const { return exact_; }
 
@@ -66,6 +72,9 @@ private:
     std::vector<Word> flat_, linear_, ties_;
     double lipschitz_ = 0, largest_offset_ = 0;
     bool monotone_ = true, exact_ = true;
+    std::optional<Clamp> clamp_;
+
+    std::optional<Clamp> find_clamp() const;
 };
 
 }  // namespace pyexpr

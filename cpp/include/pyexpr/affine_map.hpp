@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <mutex>
 #include <vector>
@@ -40,12 +41,17 @@ public:
 
     // y += c (column j)
     void add_column(std::size_t j, double c, double* y) const;
+    // y += c[0] (column j[0]) + ..., in any order
+    void add_columns(const std::vector<std::uint32_t>& j, const std::vector<double>& c,
+                     double* y) const;
     // (high, low) += (c_high + c_low) (column j), with the rounding errors kept in low.
     void add_column_extended(std::size_t j, double c_high, double c_low, double* high,
                              double* low) const;
     // y [rows, outputs] = x [rows, inputs] W^T
     void multiply(std::size_t rows, const double* x, double* y, Buffer& scratch) const;
 
+    // y = W x + b for one row, if float64 holds all products and sums: of a small matrix, else never.
+    bool multiply_exactly(const double* x, double* y) const;
     // For one row in double-double, y += W x with compensated sums: see Dense.
     void add_extended(const double* x, const double* x_low, double* y, double* y_low,
                       Buffer& scratch) const;

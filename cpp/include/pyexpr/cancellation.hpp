@@ -28,7 +28,7 @@ struct LetterRange {
 struct Sources {
     Identities::Points points;  // mixed alike for every input
     // Multiples of them where the piece starts and ends; or none.
-    std::array<const std::vector<double>*, 2> ends;
+    std::array<std::optional<Input>, 2> ends;
     double start = 0;  // of its parameter
 
     explicit Sources(const Piece& piece);

@@ -32,7 +32,7 @@ struct CellLetters {
 
 class CurvePredicates final : public Predicates {
 public:
-    CurvePredicates(const Network& network, const Piece& curve, bool certify);
+    CurvePredicates(const Network& network, const std::vector<Piece>& pieces, bool certify);
 
     // Before the cells of a slice.
     using Predicates::begin_slice;
@@ -83,7 +83,6 @@ private:
     // >= |t - t*| of a vertex of a cell of partitions[level].
     double position_error(const Partitions& partitions, std::size_t level, std::size_t cell,
                           const Vertex& vertex);
-    ExactNetwork& exact();
     // Exactly where a vertex is, on a pattern next to it.
     Algebraic number(const Pattern& pattern, const Vertex& vertex);
 

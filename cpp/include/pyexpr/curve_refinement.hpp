@@ -30,14 +30,11 @@ private:
 
 class CurveRefinement {
 public:
-    // As Refinement does, but without the norms of blocks: `live` is not read.
+    // As Refinement does, but without the norms of blocks.
     void prepare(const Network& network, const Partition& from, const Slice& slice,
-                 const CurveEvents& events, const std::vector<std::uint32_t>& live,
-                 const Wanted& wanted, Scratch& scratch);
-    void begin(Partition& out, std::size_t cell, std::size_t vertices);
-    void append(Partition& out, std::size_t cell);
+                 const CurveEvents& events, const Wanted& wanted, Scratch& scratch);
+    void make(Partition& out, std::size_t first, std::size_t last);
 
-    const std::vector<std::uint32_t>& active() const { return active_; }
     std::size_t room() const { return rows_.capacity() + spans_.capacity(); }
 
 private:
@@ -63,6 +60,8 @@ private:
     };
 
     std::size_t rows() const { return slice_.cells() * from_->degree + 1; }
+    void begin(Partition& out, std::size_t cell, std::size_t vertices);
+    void append(Partition& out, std::size_t cell);
     void find_active();
     void fold_constants();
     void fill_hidden(std::size_t row, std::size_t count, const Word* letters, double* out,

@@ -4,10 +4,15 @@
 // A level takes a slice of cells that are linear up to it, with its pre-activations on them.
 // Events finds where its neurons switch, Refinement makes the next level's cells, and these are
 // handed on, a chunk at a time. Memory is O(depth x chunk x width) however many regions there are.
+// Lines are taken in groups, whose cells share chunks. Where there are more threads, the chunks that
+// are next are given to those that wait, the largest first.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <functional>
+#include <memory>
+#include <mutex>
 #include <vector>
 
 #include "pyexpr/certificate.hpp"
@@ -23,13 +28,14 @@
 namespace pyexpr {
 
 struct Options {
-    std::size_t chunk = 128;             // cells handed to a level at a time
-    std::function<void()> poll = [] {};  // called often; may throw to stop
-    double* done = nullptr;  // where to tell how much of the trajectory is done, of 1
+    std::size_t chunk = 128;  // cells handed to a level at a time
+    std::size_t threads = 1;  // at most, with the caller's
+    std::function<void()> poll = [] {};  // called often, by the caller's thread; may throw to stop
+    std::atomic<double>* done = nullptr;  // where to add how much of the trajectory is done, of 1
     bool certify = true;  // false to measure what the proof of a line's count costs
 };
 
-// The engine's memory, which one run after another can use.
+// The memory of one thread of the engine.
 struct Workspace {
     struct LineLevel {
         Events events;
@@ -49,9 +55,27 @@ struct Workspace {
     std::size_t bytes() const;
 };
 
+// Workspaces that one run after another can use: fresh memory costs as much as a small count.
+class Workspaces {
+public:
+    explicit Workspaces(std::size_t most_bytes = std::size_t{64} << 20) : most_bytes_(most_bytes) {}
+
+    std::unique_ptr<Workspace> take();
+    // Keeps it for later if it is not too large.
+    void give(std::unique_ptr<Workspace> workspace);
+    // Of all products since the last call.
+    double take_flops();
+
+private:
+    const std::size_t most_bytes_;
+    std::mutex mutex_;
+    std::vector<std::unique_ptr<Workspace>> kept_;
+    double flops_ = 0;
+};
+
 // Sends the trajectory's cells to the sink and says how they were proved. Throws NotFinite where
-// float64 overflows.
+// float64 overflows; always the same one.
 Certificate run(const Network& network, const Trajectory& trajectory, Sink& sink,
-                Workspace& workspace, const Options& options = {});
+                Workspaces& workspaces, const Options& options = {});
 
 }  // namespace pyexpr

@@ -32,6 +32,7 @@ private:
     void find_letters(const Activation& phi);
     void locate(const Level& level, const Partition& p, std::size_t cell, std::size_t neuron,
                 std::size_t threshold);
+    static void locate_exactly(const Partition& p, std::size_t cell, double theta, Event& e);
     void order_cell(const Partitions& partitions, const Slice& slice, std::size_t cell,
                     std::size_t first, double lipschitz, LinePredicates& predicates);
     void add_points(std::size_t first, std::size_t last, const Partitions& partitions,

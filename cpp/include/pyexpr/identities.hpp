@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "pyexpr/network.hpp"
+#include "pyexpr/trajectory.hpp"
 
 namespace pyexpr {
 
@@ -16,7 +17,7 @@ namespace pyexpr {
 class Identities {
 public:
     using Number = std::uint32_t;
-    using Points = std::vector<const std::vector<double>*>;
+    using Points = std::vector<Input>;
     static constexpr Number zero = 1;  // of the function that is zero everywhere
     struct Term {
         Number number;

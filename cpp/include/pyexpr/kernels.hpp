@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 
 #include "pyexpr/ball.hpp"
@@ -29,8 +30,32 @@ void normalise(double* high, double* low, std::size_t n);
 // y += c x
 void axpy(double c, const double* x, double* y, std::size_t n);
 
+// y += c[0] x[0] + ... + c[3] x[3]
+void add_four(const double* c, const double* const* x, double* y, std::size_t n);
+
+// y += c x and z += d x
+void axpy_twice(double c, double d, const double* x, double* y, double* z, std::size_t n);
+
+// out = p + s slope
+void move_along(const double* p, const double* slope, double s, double* out, std::size_t n);
+
 // x . y
 double dot(const double* x, const double* y, std::size_t n);
+
+// Grows [least, most] by x - distance scale and x + distance scale; false if these are not finite.
+bool widen(const double* x, const double* scale, double distance, double* least, double* most,
+           std::size_t n);
+
+// out = x[index]
+void gather(const double* x, const std::uint32_t* index, std::size_t n, double* out);
+
+// out = min(max(x[index], low), high)
+void gather_clamped(const double* x, const std::uint32_t* index, std::size_t n, double low,
+                    double high, double* out);
+
+// |x - ((1 - s) p + s q)|_2, not rounded up
+double distance_to_chord(const double* x, const double* p, const double* q, double s,
+                         std::size_t n);
 
 // y += x
 void add(const double* x, double* y, std::size_t n);

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "pyexpr/affine.hpp"
@@ -13,10 +14,10 @@ namespace pyexpr {
 // A neuron meets a threshold strictly inside a cell, at t up to tau.
 struct Event {
     double t;
-    mutable double tau;  // the adjoint makes it smaller where a decision needs that
-    double miss;         // >= |z_computed(t) - threshold|
-    double rate;         // >= |dz_computed/dt| on the cell
-    double size;         // what rounding errors of phi at the event are relative to
+    mutable double tau;  // the adjoint makes it smaller where a decision needs that; 0: t is exact
+    double miss;  // >= |z_computed(t) - threshold|
+    double rate;  // >= |dz_computed/dt| on the cell
+    double size;  // what rounding errors of phi at the event are relative to
     std::int32_t neuron, threshold;
     bool crosses;  // whether z_computed does so, too
 
@@ -26,15 +27,15 @@ struct Event {
 
 // Signs of all neurons against all thresholds of a level at one vertex.
 struct SignRow {
-    Word* positive;       // [thresholds, words]
-    Word* zero;           // [thresholds, words]
+    Word* positive;  // [thresholds, words]
+    Word* zero;  // [thresholds, words]
     double displacement;  // what the undecided neurons add to the vertex's eps
 };
 
 class LinePredicates final : public Predicates {
 public:
     // Without `certify` the float64 values are believed, as other programs do.
-    LinePredicates(const Network& network, const Piece& line, bool certify = true);
+    LinePredicates(const Network& network, const std::vector<Piece>& pieces, bool certify = true);
 
     // 1. Throws NotFinite if a pre-activation overflowed.
     void signs(const Partitions& partitions, const Slice& slice, std::size_t vertex, SignRow& out);
@@ -43,10 +44,15 @@ public:
               const Event& b);
 
 private:
+    void spread(const Partition& p, const Activation& phi, std::size_t n, bool first, bool decided,
+                SignRow& out);
     double settle_position(const Pattern& pattern, const Vertex& vertex) override;
     // Whether a neuron is plainly its bias at the vertex whose letters were gathered.
     bool is_bias(const Partitions& partitions, const Slice& slice, std::size_t vertex,
                  std::size_t neuron);
+    // What the filter leaves where the row and the vertex are exact.
+    void read_signs(const Partition& p, std::size_t vertex, std::span<const double> thresholds,
+                    std::size_t words, SignRow& out) const;
     void settle_signs(const Partitions& partitions, const Slice& slice, std::size_t vertex,
                       std::size_t threshold, SignRow& out);
     // The filter's question with the adjoint's bounds; empty where these are not certain.
@@ -63,6 +69,8 @@ private:
                 double scale);
 
     Pattern pattern_, before_;
+    // Of a partial row: the filter's bits, those of the vertex before, and all neurons'.
+    std::vector<Word> filtered_, undecided_, last_filtered_, positive_;
 };
 
 }  // namespace pyexpr

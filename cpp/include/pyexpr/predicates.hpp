@@ -36,15 +36,18 @@ struct Slopes {
 // What is common to lines and curves, and all that sinks ask.
 class Predicates {
 public:
-    Predicates(const Network& network, const Piece& piece, bool certify);
+    Predicates(const Network& network, const std::vector<Piece>& pieces, bool certify);
     virtual ~Predicates() = default;
+
+    // What follows is asked about this piece.
+    void enter(std::size_t piece);
 
     // 3. Between neighbouring cells of one piece: `left` and `right` are their patterns, a and b f's
     // slopes on both sides of the breakpoint.
     bool slope_changes(const Slopes& a, const Slopes& b, const Pattern& left, const Pattern& right);
     // The same where two pieces join: whether f differs with these patterns on this piece or on
-    // `before`, the other one.
-    bool joint_changes(const Piece& before, const Pattern& left, const Pattern& right);
+    // number `before`, the other one.
+    bool joint_changes(std::size_t before, const Pattern& left, const Pattern& right);
     // The float nearest to a breakpoint (ties to even), given the pattern of a neighbouring cell.
     double position(const Pattern& pattern, const Vertex& vertex);
 
@@ -65,14 +68,15 @@ protected:
     // The answer of double-double or else exact arithmetic.
     template <class Ask>
     auto settle(Tally& tally, Ask&& ask);
+    // Of the piece, made when first needed.
+    Cancellation& cancellation();
+    ExtendedNetwork& extended();
+    ExactNetwork& exact();
 
     const Network& network_;
-    const Piece& piece_;
+    const std::vector<Piece>& pieces_;
     const bool certify_;
     Adjoint adjoint_;
-    Cancellation cancellation_;
-    std::optional<ExtendedNetwork> extended_;  // both made when first needed
-    std::optional<ExactNetwork> exact_;
     Certificate certificate_;
 
 private:
@@ -82,12 +86,19 @@ private:
     // Whether f is not one function of the parameter with both patterns.
     bool functions_differ(const Pattern& left, const Pattern& right);
 
+    std::size_t piece_ = 0;
+    std::optional<Cancellation> cancellation_;
+    std::optional<ExtendedNetwork> extended_;
+    std::optional<ExactNetwork> exact_;
     SliceLetters slice_letters_;
     // [words]: neurons tried on the slice's letters, and those that are their bias there.
     std::vector<Word> tried_, biases_;
 };
 
-std::unique_ptr<Predicates> make_predicates(const Network& network, const Piece& piece);
+// For a piece of these.
+std::unique_ptr<Predicates> make_predicates(const Network& network,
+                                            const std::vector<Piece>& pieces, std::size_t piece,
+                                            bool certify = true);
 
 // An answer and how far it was from a tie, where that is known.
 template <class Answer>
@@ -99,22 +110,20 @@ struct Decision {
 template <class Ask>
 auto Predicates::settle(Tally& tally, Ask&& ask) {
     poll();
-    if (!extended_) extended_.emplace(network_, piece_);
-    if (const auto decision = ask(*extended_)) {
+    if (const auto decision = ask(extended())) {
         ++tally.extended;
         tally.note_gap(decision->gap);
         return decision->answer;
     }
-    if (!exact_) exact_.emplace(network_, piece_, poll);
     ++tally.exact;
-    const auto decision = ask(*exact_).value();
+    const auto decision = ask(exact()).value();
     tally.note_gap(decision.gap);
     return decision.answer;
 }
 
 // Raised where float64 overflows: the values are too large to locate a breakpoint.
 struct NotFinite {
-    std::size_t level;
+    std::size_t level, piece;
 };
 
 }  // namespace pyexpr

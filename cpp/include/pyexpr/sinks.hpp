@@ -3,8 +3,11 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <string>
 #include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "pyexpr/network.hpp"
@@ -17,19 +20,28 @@ namespace pyexpr {
 // What the engine must work out on the last cells.
 enum class Need { number, letters, outputs };
 
+// Predicates for any piece.
+class PredicatesOf {
+public:
+    virtual ~PredicatesOf() = default;
+    virtual Predicates& piece(std::size_t number) = 0;
+};
+
 class Sink {
 public:
     virtual ~Sink() = default;
     virtual Need need() const = 0;
-    // Before the cells of the trajectory's next piece.
-    virtual void enter(std::size_t) {}
-    // For Need::number: so many more cells.
-    virtual void number(std::size_t) {}
-    // Otherwise: the next cells along the piece, with all partitions that lead to them. The first
-    // vertex is the last one of the call before.
-    virtual void cells(const Partitions&, const Slice&, Predicates&) {}
+    // For Need::number: so many more cells of a piece.
+    virtual void number(std::size_t, std::size_t) {}
+    // Otherwise: the next cells along the trajectory, with all partitions that lead to them. The
+    // first vertex is the last one of the call before, or the first of a piece.
+    virtual void cells(const Partitions&, const Slice&, PredicatesOf&) {}
     // After the last piece; how what was left to decide was decided.
     virtual Certificate finish() { return {}; }
+    // A new one for what comes later on the trajectory.
+    virtual std::unique_ptr<Sink> fork() const = 0;
+    // Takes over what such a one gathered right behind this one.
+    virtual void append(Sink& next, PredicatesOf& predicates) = 0;
 };
 
 // The two sides of a breakpoint.
@@ -40,29 +52,36 @@ struct Boundary {
     const Pattern& right;
 };
 
-// Calls `boundary` for every breakpoint, also for those between two slices or two pieces, and at
-// the seam of a closed trajectory.
+// Calls `boundary` for every breakpoint, also for those between two slices, two sinks or two pieces,
+// and at the seam of a closed trajectory.
 class BoundarySink : public Sink {
 public:
     BoundarySink(const Network& network, const Trajectory& trajectory)
         : network_(network), trajectory_(trajectory), pools_(network.pools()) {}
-    void enter(std::size_t piece) final { piece_ = piece; }
-    void cells(const Partitions& partitions, const Slice& slice, Predicates& predicates) final;
+    void cells(const Partitions& partitions, const Slice& slice, PredicatesOf& predicates) final;
     Certificate finish() final;
+    void append(Sink& next, PredicatesOf& predicates) final;
 
 protected:
     const Network& network() const { return network_; }
+    const Trajectory& trajectory() const { return trajectory_; }
     // Whether the trajectory is one piece, and not closed.
     bool is_simple() const { return trajectory_.pieces.size() == 1 && !trajectory_.closed; }
     bool pools() const { return pools_; }
-    // For the first cell of the trajectory.
+    // For the first cell of the sink.
     virtual void begin(const Pattern&) {}
     // Before boundary() is called for the cell's left end.
     virtual void cell(const Partition&, std::size_t) {}
     virtual void boundary(const Boundary&, Predicates&) = 0;
-    virtual void close() {}
+    // Makes what cell() told the last time before `next` began what it told there.
+    virtual void approach(const BoundarySink&) {}
+    // Adds up what was gathered, boundary between both included.
+    virtual void absorb(BoundarySink& next) = 0;
+    // After the cells of one call.
+    virtual void pause() {}
     // Whether f feels a boundary between two pieces.
     bool joint_changes(const Boundary& boundary, Predicates& predicates) const;
+    bool has_begun() const { return begun_; }
 
 private:
     // The letters of a cell, kept level by level.
@@ -80,8 +99,8 @@ private:
     const Network& network_;
     const Trajectory& trajectory_;
     const bool pools_;
-    std::size_t piece_ = 0;
     bool begun_ = false;
+    Vertex first_vertex_;
     Kept first_, last_;
     Pattern left_, right_;
     std::vector<Change> changes_;
@@ -93,15 +112,21 @@ class CountRegions final : public BoundarySink {
 public:
     CountRegions(const Network& network, const Trajectory& trajectory);
     Need need() const override { return counts_cells_ ? Need::number : Need::letters; }
-    void number(std::size_t cells) override { breakpoints_ += static_cast<std::int64_t>(cells); }
+    void number(std::size_t, std::size_t cells) override {
+        found_ += static_cast<std::int64_t>(cells);
+    }
+    std::unique_ptr<Sink> fork() const override {
+        return std::make_unique<CountRegions>(network(), trajectory());
+    }
     std::int64_t count() const;
 
 protected:
-    void boundary(const Boundary&, Predicates&) override { ++breakpoints_; }
+    void boundary(const Boundary&, Predicates&) override { ++found_; }
+    void absorb(BoundarySink& next) override { found_ += static_cast<CountRegions&>(next).found_; }
 
 private:
     const bool counts_cells_, closed_;
-    std::int64_t breakpoints_;  // or cells less one
+    std::int64_t found_ = 0;  // cells or breakpoints
 };
 
 // Distinct patterns, which a curve may come back to.
@@ -109,9 +134,15 @@ class CountPatterns final : public BoundarySink {
 public:
     using BoundarySink::BoundarySink;
     Need need() const override { return Need::letters; }
+    std::unique_ptr<Sink> fork() const override {
+        return std::make_unique<CountPatterns>(network(), trajectory());
+    }
     std::int64_t count() const { return static_cast<std::int64_t>(patterns_.size()); }
 
 protected:
+    void absorb(BoundarySink& next) override {
+        patterns_.merge(static_cast<CountPatterns&>(next).patterns_);
+    }
     void begin(const Pattern& pattern) override { insert(pattern); }
     void boundary(const Boundary& boundary, Predicates&) override { insert(boundary.right); }
 
@@ -134,9 +165,14 @@ public:
     CountTransitions(const Network& network, const Trajectory& trajectory);
     Need need() const override { return Need::letters; }
 
+    std::unique_ptr<Sink> fork() const override {
+        return std::make_unique<CountTransitions>(network(), trajectory());
+    }
+
     std::vector<std::int64_t> counts;  // [neurons]
 
 protected:
+    void absorb(BoundarySink& next) override;
     void boundary(const Boundary& boundary, Predicates&) override;
 
 private:
@@ -150,23 +186,37 @@ public:
     CountPieces(const Network& network, const Trajectory& trajectory)
         : BoundarySink(network, trajectory), closed_(trajectory.closed) {}
     Need need() const override { return Need::outputs; }
+    std::unique_ptr<Sink> fork() const override {
+        return std::make_unique<CountPieces>(network(), trajectory());
+    }
     std::int64_t count() const;
 
 protected:
+    void begin(const Pattern&) override { first_ = here_; }
     void cell(const Partition& cells, std::size_t cell) final;
     void boundary(const Boundary& boundary, Predicates& predicates) final;
     virtual void merged_or_not(const Boundary&, bool, Predicates&) {}
+    void approach(const BoundarySink& next) final;
+    void absorb(BoundarySink& next) override;
 
 private:
     const bool closed_;
     std::int64_t bends_ = 0;
-    Slopes before_, here_, after_;  // at the last cell's end, and at this one's ends
+    // At the last cell's end, and at this one's ends; where the sink's first cell begins.
+    Slopes before_, here_, after_, first_;
 };
 
 // Everything: breakpoints, transitions, which breakpoints f feels.
 class Trace final : public CountPieces {
 public:
-    using CountPieces::CountPieces;
+    // Now and then `look` may look at what has been found, or take it.
+    using Look = std::function<void(Trace&)>;
+
+    Trace(const Network& network, const Trajectory& trajectory, Look look = {})
+        : CountPieces(network, trajectory), look_(std::move(look)) {}
+    std::unique_ptr<Sink> fork() const override {
+        return std::make_unique<Trace>(network(), trajectory(), look_);
+    }
 
     std::vector<double> breakpoints;    // the nearest floats, in a piece's own parameter
     std::vector<std::int64_t> pieces;   // [breakpoints]: see Boundary
@@ -174,11 +224,19 @@ public:
     std::vector<std::uint8_t> bends;    // [breakpoints]: whether f's slope changes
     std::vector<std::int16_t> first_pattern;  // letters from 0, [neurons]
 
+    std::size_t bytes() const;
+    std::size_t noted_bytes = 0;  // for `look` to remember
+
 protected:
     void begin(const Pattern& pattern) override;
     void merged_or_not(const Boundary& boundary, bool bends, Predicates& predicates) override;
+    void absorb(BoundarySink& next) override;
+    void pause() override {
+        if (look_) look_(*this);
+    }
 
 private:
+    const Look look_;
     std::vector<Change> changes_;
 };
 

@@ -2,14 +2,19 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
+#include <span>
 #include <variant>
 #include <vector>
 
 namespace pyexpr {
 
+using Input = std::span<const double>;
+
 // x(t) = x0 + t (x1 - x0), t in [0, 1], in real arithmetic.
 struct Line {
-    std::vector<double> x0, x1;
+    Input x0, x1;
+    std::shared_ptr<const void> owner;  // of the numbers, unless these outlive the line anyway
 };
 
 // w(u) x(u) = sum_i B_i(u) X_i with w(u) = sum_i B_i(u) weights_i, where B_i are the Bernstein

@@ -17,10 +17,11 @@ from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import IO, Any
-from uuid import uuid4
 
 import numpy as np
 import numpy.typing as npt
+
+from pyexpr.io._replaced import replaced
 
 MAX_BYTES = 2**31
 MAX_HEADER_BYTES = 10_000  # of an array; numpy writes 128
@@ -90,19 +91,10 @@ def write_arrays(path: str | os.PathLike[str], arrays: Mapping[str, Any]) -> Non
     OSError
         The file cannot be written.
     """
-    target = Path(path)
-    if target.suffix.lower() != ".npz":
+    if Path(path).suffix.lower() != ".npz":
         raise ValueError(f"path is {os.fspath(path)!r}; it must end in .npz")
-    target = target.resolve()  # a link stays, and its file is replaced
-    beside = target.with_name(f".{uuid4().hex}.tmp")
-    try:
-        with beside.open("xb") as file:
-            np.savez(file, **arrays)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(target)
-    finally:
-        beside.unlink(missing_ok=True)
+    with replaced(path) as file:
+        np.savez(file, **arrays)
 
 
 def _infos(archive: zipfile.ZipFile, wanted: re.Pattern[str]) -> dict[str, zipfile.ZipInfo]:

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from pyexpr import _core
 from pyexpr._arrays import FloatArray, read_only, real_array, real_number
-from pyexpr._curves import core_trajectory, read_arguments
+from pyexpr._curves import read_arguments
 from pyexpr._progress import Progress, progress_bar
+from pyexpr._threads import thread_count
 from pyexpr.certificate import Certificate, from_rows
 from pyexpr.network import Network, NetworkLike
 from pyexpr.tracing.algebraic import AlgebraicNumber
@@ -25,10 +25,12 @@ from pyexpr.tracing.changes import largest_changes, level_crossings
 from pyexpr.tracing.derivatives import directional, lines
 from pyexpr.tracing.exact import exact_parameter
 from pyexpr.tracing.extrema import Extremum, largest
+from pyexpr.tracing.gather import gather, memory_limit
 from pyexpr.tracing.lengths import LayerLengths, layer_lengths
 from pyexpr.tracing.masked import BLOCK, Letters, Masked, Numbers
 from pyexpr.tracing.moment import Moment
 from pyexpr.tracing.patterns import consecutive, count_distinct, places
+from pyexpr.tracing.raw import first_pattern, seams, times, with_letters
 from pyexpr.trajectories import Trajectory
 
 if TYPE_CHECKING:
@@ -131,9 +133,7 @@ class Trace:
         On a segment each is the float64 nearest to the true one; elsewhere it is accurate to about
         an ulp of 1.
         """
-        inside = slice(len(self.u) - self._seams)
-        t = self.trajectory.parameter(self.piece[inside], self.u[inside])
-        return read_only(np.concatenate([t, np.ones(self._seams)]))
+        return read_only(times(self.trajectory, self.piece, self.u))
 
     @property
     def nodes(self) -> FloatArray:
@@ -394,7 +394,7 @@ class Trace:
     @property
     def _seams(self) -> int:
         """1 if the seam is a breakpoint, else 0."""
-        return int(np.count_nonzero(self.piece == len(self.trajectory.pieces)))
+        return seams(self.trajectory, self.piece)
 
     def _parts(self, cuts: int) -> int:
         """How many parts cuts make of the trajectory."""
@@ -418,6 +418,8 @@ def trace(
     trajectory: Trajectory | npt.ArrayLike,
     x1: npt.ArrayLike | None = None,
     *,
+    threads: int | None = None,
+    memory: int | None = None,
     progress: Progress = False,
 ) -> Trace:
     """All breakpoints along a trajectory, who switches there, and the network in between.
@@ -429,6 +431,12 @@ def trace(
     trajectory, x1
         A trajectory, or two points, array_like [*input_shape]: real numbers that float64 holds
         exactly; never modified.
+    threads
+        How many; if None, what the environment variable PYEXPR_NUM_THREADS says, or else one a
+        core. Results do not depend on it.
+    memory
+        Bytes that breakpoints and transitions may take while they are gathered; half of what is
+        available if None.
     progress
         True for a bar on stderr (needs tqdm), or a function to be called now and then with the
         share of the trajectory that is done.
@@ -440,19 +448,20 @@ def trace(
     TypeError
         An argument of the wrong kind, such as complex numbers.
     ValueError
-        A wrong shape, a number that is not finite or not exact in float64.
+        A wrong shape, a number that is not finite or not exact in float64; `threads` or `memory`
+        below 1.
     OverflowError
         A number inside the network is beyond float64.
+    MemoryError
+        There is more than `memory` holds; `pyexpr.stream` yields it block by block.
     """
     network, curve = read_arguments(net, trajectory, x1)
+    most, limit = thread_count(threads), memory_limit(memory)
     with progress_bar(progress, "trace") as tell:
-        raw = _core.trace(network._core, core_trajectory(curve), tell)
-    first_letters = np.array([layer.first_letter for layer in network.graph.layers], np.int16)
-    transitions = raw.transitions.copy()
-    for name in ("before", "after"):
-        transitions[name] += first_letters[transitions["layer"]]
-    first_pattern = raw.first_pattern + np.repeat(first_letters, network.neurons_per_layer)
-    for array in (transitions, first_pattern):
+        raw = gather(network, curve, most, limit, tell)
+    transitions = with_letters(network, raw.transitions)
+    letters = first_pattern(network, raw)
+    for array in (transitions, letters):
         array.setflags(write=False)
     return Trace(
         network=network,
@@ -461,7 +470,7 @@ def trace(
         u=raw.t,
         bends=raw.bends,
         transitions=transitions,
-        first_pattern=first_pattern,
+        first_pattern=letters,
         certificate=from_rows(raw.certificate),
     )
 

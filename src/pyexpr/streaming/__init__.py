@@ -1,0 +1,1 @@
+"""The regions along a trajectory, block by block, however many there are."""
