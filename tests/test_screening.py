@@ -77,3 +77,21 @@ def test_most_signs_are_never_asked() -> None:
     vertices = 2 + np.cumsum([0, *pyexpr.count_transitions(net, x0, x1, per="layer")])[:-1]
     asked = pyexpr.count_regions(net, x0, x1, kind="activation").certificate.signs.asked
     assert asked < 0.7 * 200 * vertices.sum()
+
+
+@pytest.mark.parametrize("outputs", [10, 3000])
+@pytest.mark.parametrize("neurons", [3, 200])
+def test_switches_between_flat_pieces_read_no_column(outputs: int, neurons: int) -> None:
+    # The neurons pass -1 and never 0: they switch, and are constant all the same.
+    rng = np.random.default_rng(0)
+    steps = pyexpr.PiecewiseLinear([-1.0, 0.0], [0.0, 0.0, 1.0], 0.0)
+    first = (np.linspace(0.8, 1.2, neurons)[:, None], np.full(neurons, -1.5))
+    second = (rng.normal(size=(outputs, neurons)), rng.normal(size=outputs))
+    last = (rng.normal(size=(2, outputs)), np.zeros(2))
+    net = pyexpr.Network.dense([first, second, last], activation=[steps, "relu"])
+    # What a network of as many neurons leaves behind must not matter.
+    other = pyexpr.Network.random([1, neurons, 1, 1], seed=1)
+    pyexpr.count_regions(other, [-1.0], [2.0], threads=1)
+    found = pyexpr.count_regions(net, [0.0], [1.0], kind="activation", threads=1)
+    assert found == neurons + 1
+    assert pyexpr.count_regions(net, [0.0], [1.0], threads=1) == 1

@@ -95,7 +95,8 @@ void Events::locate(const Level& level, const Partition& p, std::size_t cell, st
         // The true breakpoint lies in the true cell; where the slope is sure, close to t.
         const double sure = change * (1 - 0x1p-20) - 2 * (error_a + error_b);
         if (opposite && sure > 0)
-            e.tau = std::min(e.tau, up((std::max(error_a, error_b) + e.miss) / sure * length));
+            e.tau = std::min(e.tau,
+                             up((std::max(error_a, error_b) + e.miss) / sure * length + underflow));
         if (opposite) locate_exactly(p, cell, theta, e);
     }
     events.push_back(e);

@@ -666,6 +666,7 @@ void Refinement::sweep(Partition& out, std::size_t cell, const Kinks& kinks) {
             const auto k = static_cast<std::size_t>(e.threshold);
             const double a = from_->value(c, q) - phi.threshold(k);
             const double jump = phi.slope(k + 1, q) - phi.slope(k, q);
+            if (jump == 0) continue;  // such a neuron may not be active
             const double sign = get_bit(left + k * words, q) ? -jump : jump;
             use(q, sign * a, sign * (from_->value(c + 1, q) - from_->value(c, q)));
         }
@@ -738,25 +739,29 @@ void Refinement::interpolate(Partition& out, std::size_t cell, std::size_t first
 Refinement::Kinks Refinement::add_kinks(Partition& out, std::size_t cell,
                                         std::span<const Event> events, const Span& span,
                                         const Ends& at) const {
-    const Dense* dense = next_->dense();
+    double* row = out.row(at.middle);
+    const bool dense = next_->dense() != nullptr;
     double squares = 0, size_squares = 0;
+    bool begun = false;
     for (const Event& e : events) {
         const auto q = static_cast<std::size_t>(e.neuron);
         const double kink = this->kink<double>(cell, e, span);
-        if (&e == events.data() && dense) {
-            lerp_axpy(out.row(at.first), out.row(at.last), span.s.high, kink, column(q, out),
-                      out.row(at.middle), out.width);
-        } else if (dense) {
-            axpy(kink, column(q, out), out.row(at.middle), out.width);
-        } else {
-            if (&e == events.data())
-                lerp(out.row(at.first), out.row(at.last), span.s.high, out.row(at.middle),
-                     out.width);
-            next_->add_column(q, kink, out.row(at.middle));
-        }
-        squares += kink * kink;
         size_squares += e.size * e.size;
+        if (kink == 0) continue;  // as where both pieces are flat: such a neuron may not be active
+        squares += kink * kink;
+        if (dense && !begun) {
+            lerp_axpy(out.row(at.first), out.row(at.last), span.s.high, kink, column(q, out), row,
+                      out.width);
+        } else {
+            if (!begun) lerp(out.row(at.first), out.row(at.last), span.s.high, row, out.width);
+            if (dense)
+                axpy(kink, column(q, out), row, out.width);
+            else
+                next_->add_column(q, kink, row);
+        }
+        begun = true;
     }
+    if (!begun) lerp(out.row(at.first), out.row(at.last), span.s.high, row, out.width);
     const double count = static_cast<double>(events.size()), norm = root_of_sum(squares);
     const double units = (count + 8) * (norm + at.norm) + 64 * root_of_sum(size_squares);
     return {norm, unit_roundoff * units};

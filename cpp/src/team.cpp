@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <iterator>
+#include <system_error>
 #include <utility>
 
 namespace pyexpr {
@@ -21,10 +22,15 @@ Team::~Team() {
 
 void Team::start() {
     const std::lock_guard lock(mutex_);
-    while (helpers_.size() + 1 < threads_) {
-        helpers_.emplace_back([this] { help_(*this); });
-        ++starting_;
+    try {
+        while (!started_ && helpers_.size() + 1 < threads_) {
+            helpers_.emplace_back([this] { help_(*this); });
+            ++starting_;
+        }
+    } catch (const std::system_error&) {
+        // The system has no more threads: these will do.
     }
+    started_ = true;
     update_hunger();
 }
 

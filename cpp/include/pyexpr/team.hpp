@@ -85,6 +85,7 @@ private:
     std::mutex mutex_;
     std::condition_variable changed_;
     std::vector<std::thread> helpers_;
+    bool started_ = false;
     std::list<Task> tasks_;
     Segments segments_;
     std::size_t unfinished_ = 1, waiting_ = 0, starting_ = 0;
