@@ -44,7 +44,7 @@ struct Plan {
 };
 
 // Until then a run is not shared: starting threads takes about a tenth of it.
-constexpr std::chrono::microseconds soon{300};
+constexpr std::chrono::microseconds soon{600};
 
 // What all threads of a run read.
 struct Run {
