@@ -167,18 +167,16 @@ def test_a_bar_is_drawn_on_stderr(capfd: pytest.CaptureFixture[str]) -> None:
 
 # What is refused, before anything is taken.
 
+HALVES: Any = 1.5
+YES: Any = "yes"
 REFUSED: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
     "a wrong shape": (lambda: pyexpr.stream(DEAD, [0.0, 1.0], [1.0, 0.0]), ValueError, "x0"),
     "one point": (lambda: pyexpr.stream(DEAD, [0.0]), TypeError, "trajectory"),
     "an end too many": (lambda: pyexpr.stream(UPPER, CIRCLE, [1.0, 2.0]), TypeError, "x1"),
     "block 0": (lambda: pyexpr.stream(UPPER, CIRCLE, block=0), ValueError, "block is 0"),
-    "block 1.5": (
-        lambda: pyexpr.stream(UPPER, CIRCLE, block=1.5),  # type: ignore[arg-type]
-        TypeError,
-        "block is 1.5",
-    ),
+    "block 1.5": (lambda: pyexpr.stream(UPPER, CIRCLE, block=HALVES), TypeError, "block is 1.5"),
     "progress": (
-        lambda: pyexpr.stream(UPPER, CIRCLE, progress="yes"),  # type: ignore[arg-type]
+        lambda: pyexpr.stream(UPPER, CIRCLE, progress=YES),
         TypeError,
         "progress is 'yes'",
     ),
@@ -448,8 +446,9 @@ def test_what_is_no_stream_is_refused(tmp_path: Path, suffix: str) -> None:
     blocks = list(regions())
     with pytest.raises(ValueError, match=r"starts with region .* where region 0 must follow"):
         pyexpr.save_regions(blocks[1:], path)
+    numbers: Any = [1]
     with pytest.raises(TypeError, match="blocks holds a int"):
-        pyexpr.save_regions([1], path)  # type: ignore[list-item]
+        pyexpr.save_regions(numbers, path)
     assert not path.exists()
 
 
