@@ -10,7 +10,8 @@ import numpy as np
 from pyexpr._arrays import FloatArray
 from pyexpr.tracing.masked import Numbers
 
-_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(16)
+_COUNT = 8
+_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(_COUNT)
 _MAX_HALVINGS = 50  # where the function has a kink, intervals shrink until they do not matter
 
 Function = Callable[[Numbers, FloatArray], FloatArray]
@@ -27,7 +28,7 @@ def integrate(
     Parameters
     ----------
     function
-        Given the numbers of intervals [k] and places in each [k, 16]: its values there.
+        Given the numbers of intervals [k] and places in each [k, 8]: its values there.
     left, right : float64 [K]
     rtol
         The relative error.

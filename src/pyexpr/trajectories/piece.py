@@ -158,7 +158,6 @@ def bernstein_basis(degree: int, u: FloatArray) -> FloatArray:
 
 def _monomials(degree: int, u: FloatArray) -> FloatArray:
     """u^i (1 - u)^(degree - i), [len(u), degree + 1]."""
-    powers = np.arange(degree + 1)
-    column = np.asarray(u)[:, None]
-    monomials: FloatArray = column**powers * (1 - column) ** powers[::-1]
+    rising = np.vander(u, degree + 1, increasing=True)  # products; numpy's powers take much longer
+    monomials: FloatArray = rising * np.vander(1 - np.asarray(u), degree + 1)
     return monomials
