@@ -90,7 +90,7 @@ __all__ = [
 ]
 
 
-_ON_DEMAND = ("bounds", "constructions", "plot", "theory")  # plot needs matplotlib
+_ON_DEMAND = ("bounds", "constructions", "experiments", "plot", "theory", "torch")
 
 
 def __getattr__(name: str) -> ModuleType:

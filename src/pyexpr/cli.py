@@ -9,7 +9,8 @@ import os
 import sys
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING, TypedDict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from pyexpr import __version__
 
@@ -17,6 +18,11 @@ if TYPE_CHECKING:
     from pyexpr import Network, Trace, Trajectory
 
 FAILED = 1
+# Those of pyexpr.experiments, which takes a while to import.
+EXPERIMENT_NAMES = (
+    "growth", "transitions", "patterns", "circle", "noise", "remaining-depth", "training",
+    "trajectory-regularization", "adversarial",
+)  # fmt: skip
 INTERRUPTED = 130  # what a shell reports for a command that Ctrl-C ended
 BROKEN_PIPE = 141
 _MOST_WEIGHTS = 20_000_000  # of a random network to be counted
@@ -128,6 +134,48 @@ def _bounds(arguments: argparse.Namespace) -> None:
     print(table(net, _trajectory(arguments, net.input_shape), progress=_wants_bar()))
 
 
+def _reproduce(arguments: argparse.Namespace) -> None:
+    from pyexpr.experiments import EXPERIMENTS, load_data, reproduce
+
+    names = [*EXPERIMENTS] if arguments.experiment == "all" else [arguments.experiment]
+    if arguments.data:
+        load_data(arguments.data, download=arguments.download)  # before anything is run
+    options = {"data": arguments.data, "seed": arguments.seed}
+    failed = []
+    for name in names:
+        print(f"== {name}", flush=True)
+        taken = EXPERIMENTS[name].arguments
+        given = {key: value for key, value in options.items() if value is not None and key in taken}
+        try:
+            result = reproduce(
+                name,
+                arguments.out,
+                given | dict(arguments.set),
+                quick=arguments.quick,
+                workers=arguments.workers,
+                progress=_wants_bar(),
+            )
+        except RuntimeError as error:  # of cells; the others may do
+            print(f"pyexpr: {name}: {error}", file=sys.stderr)
+            failed.append(name)
+            continue
+        print(result, f"\nin {Path(arguments.out, name)}.md, .png, .json, .npz\n")
+    if failed:
+        print(f"failed: {', '.join(failed)}; run again to go on with them", file=sys.stderr)
+        raise SystemExit(FAILED)
+
+
+def _assignment(text: str) -> tuple[str, Any]:
+    """Of NAME=VALUE, the value JSON or else a string."""
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise argparse.ArgumentTypeError(f"{text!r} must be NAME=VALUE")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value
+
+
 def _sizes(network: list[str]) -> list[int] | None:
     """None for a file."""
     if len(network) == 1 and not network[0].lstrip("-").isdecimal():
@@ -216,6 +264,7 @@ def _parser() -> argparse.ArgumentParser:
     bounds.add_argument("--seed", type=int, default=2, help="of the random network, 2 if not given")
     for command in (show, count, trace, stream):
         command.add_argument("model", help="a .onnx, .nnet or .npz file")
+    _add_reproduce(commands)
     for command in (show, bounds, count, trace, stream):
         command.add_argument(
             "--output", metavar="TENSOR", help="the tensor of an ONNX model to stop at"
@@ -233,6 +282,42 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--threads", type=int, help="at most so many; all cores if not given")
     stream.add_argument("--save", metavar="FILE", required=True, help="a .parquet or .npz file")
     return parser
+
+
+def _add_reproduce(commands: Any) -> None:
+    reproduce = commands.add_parser(
+        "reproduce",
+        help="run an experiment of Raghu et al. (2017) again, or all of them, with exact counts",
+        description="Writes NAME.md, .png, .json and .npz. What was stopped goes on from there.",
+        epilog=f"Experiments: {', '.join(EXPERIMENT_NAMES)}.",
+    )
+    reproduce.set_defaults(command=_reproduce)
+    reproduce.add_argument(
+        "experiment", choices=[*EXPERIMENT_NAMES, "all"], metavar="NAME", help="of one, or all"
+    )
+    reproduce.add_argument("--quick", action="store_true", help="smaller, in about a minute each")
+    reproduce.add_argument(
+        "--out", default="reproduction", metavar="DIR", help="reproduction if not given"
+    )
+    reproduce.add_argument(
+        "--data",
+        metavar="DATA",
+        help="digits (scikit-learn's), mnist or cifar10 (torchvision's), or a .npz file with "
+        "x and y, or x_train, y_train, x_test and y_test",
+    )
+    reproduce.add_argument(
+        "--download", action="store_true", help="fetch mnist or cifar10 if it is not there"
+    )
+    reproduce.add_argument("--seed", type=int, help="0 if not given")
+    reproduce.add_argument(
+        "--set",
+        type=_assignment,
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="another argument of the experiment's function, in JSON, such as networks=10",
+    )
+    reproduce.add_argument("--workers", type=int, help="processes; as many as cores if not given")
 
 
 def _add_trajectory_options(command: argparse.ArgumentParser) -> None:

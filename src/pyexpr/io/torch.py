@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from functools import partial
 from math import prod
+from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     import torch
 
 _Apply: TypeAlias = Callable[..., Any]
+
+_exporting = Lock()  # torch's export has one state for all threads
 
 _CURVED = {
     "softmax", "log_softmax", "sigmoid", "tanh", "elu", "selu", "celu", "gelu", "silu", "mish",
@@ -77,7 +80,7 @@ def _export(module: torch.nn.Module, shape: tuple[int, ...]) -> torch.export.Exp
     like = next((p for p in module.parameters() if p.is_floating_point()), torch.empty(()))
     sample = torch.zeros(shape, dtype=like.dtype, device=like.device)
     try:
-        with torch.no_grad(), warnings.catch_warnings():
+        with _exporting, torch.no_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what torch says to itself
             program = torch.export.export(module, (sample,))
             # Operations that change their arguments are made into others that do not.

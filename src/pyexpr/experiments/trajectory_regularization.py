@@ -1,0 +1,336 @@
+"""Trajectory regularisation in place of batch normalisation: Raghu et al. (2017), the last part."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from os import PathLike
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+import pyexpr
+from pyexpr._arrays import FloatArray
+from pyexpr._progress import Progress
+from pyexpr.experiments.data import DataSet, load_data
+from pyexpr.experiments.learning import Penalty, one_thread, train
+from pyexpr.experiments.modules import Norm, convolutional
+from pyexpr.experiments.result import Claim, Result, Verdict, arguments_of
+from pyexpr.experiments.sweep import sweep
+from pyexpr.experiments.table import Table
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from torch import nn
+
+VARIANTS = ("none", "batch", "trajectory", "exact")
+_NORMS: dict[str, Norm] = {
+    "none": "none",
+    "batch": "batch",
+    "trajectory": "trajectory",
+    "exact": "trajectory",
+}
+_NAMES = {
+    "none": "neither",
+    "batch": "batch normalisation",
+    "trajectory": "trajectory regularisation",
+    "exact": "exact trajectory regularisation",
+}
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class TrajectoryRegularizationResult(Result):
+    """Accuracies of one architecture with different layers before its activations.
+
+    Attributes
+    ----------
+    variant : str [V]
+        Of `VARIANTS`.
+    rate : float64 [R]
+        Learning rates.
+    loss, train, test : float64 [V, R, seeds, epochs]
+        The mean cross entropy of an epoch without penalties, and accuracies behind it.
+    length : float64 [V, R, seeds, 2]
+        The mean length of the image in the output of segments between test images, before and
+        after training.
+    regions : float64 [V, R, seeds, 2]
+        The mean of their exact numbers of linear regions, before and after.
+    """
+
+    name = "trajectory-regularization"
+    title = "Trajectory regularisation in place of batch normalisation"
+
+    variant: npt.NDArray[np.str_]
+    rate: FloatArray
+    loss: FloatArray
+    train: FloatArray
+    test: FloatArray
+    length: FloatArray
+    regions: FloatArray
+
+    def final(self, variant: str) -> FloatArray:
+        """Test accuracies at the end, at the rate where their mean is the highest: [seeds]."""
+        (index,) = np.flatnonzero(self.variant == variant)
+        accuracies = self.test[index, :, :, -1]
+        best: FloatArray = accuracies[np.nanargmax(accuracies.mean(axis=1))]
+        return best
+
+    @property
+    def table(self) -> Table:
+        rows = []
+        for v, variant in enumerate(self.variant.tolist()):
+            for r, rate in enumerate(self.rate.tolist()):
+                test = self.test[v, r, :, -1]
+                rows.append(
+                    (
+                        *(_NAMES[variant], rate, float(self.loss[v, r, :, -1].mean())),
+                        *(float(self.train[v, r, :, -1].mean()), float(test.mean())),
+                        *(_error(test), *map(float, self.length[v, r].mean(axis=0))),
+                        *map(float, self.regions[v, r].mean(axis=0)),
+                    )
+                )
+        return Table(
+            (
+                *("before the activations", "learning rate", "loss", "train accuracy"),
+                *("test accuracy", "s.e.", "length before", "length after"),
+                *("regions before", "regions after"),
+            ),
+            tuple(rows),
+        )
+
+    @property
+    def claims(self) -> list[Claim]:
+        known = self.variant.tolist()
+        claims = []
+        if {"none", "batch"} <= {*known}:
+            claims.append(self._better("batch", "none", "the network has few layers"))
+        if {"none", "trajectory"} <= {*known}:
+            claims.append(self._better("trajectory", "none", "its only effect on the function is a "
+                "learned factor a layer, which the weights could absorb"))  # fmt: skip
+        if {"batch", "trajectory"} <= {*known}:
+            claims.append(self._as_good())
+        return claims
+
+    def plot(self) -> Figure:
+        """Test accuracy and loss by epoch, a panel for every rate, a colour for every variant."""
+        from matplotlib.ticker import PercentFormatter
+
+        from pyexpr.plot.style import CYCLE, at_whole_numbers, dress, new_figure
+
+        figure = new_figure(3.3 * len(self.rate) + 1.6, 4.6, 2, len(self.rate))
+        epochs = np.arange(1, self.test.shape[3] + 1)
+        for r, rate in enumerate(self.rate):
+            above, below = figure.axes[r], figure.axes[len(self.rate) + r]
+            for v, (variant, colour) in enumerate(zip(self.variant, CYCLE, strict=False)):
+                for ax, values in ((above, self.test[v, r]), (below, self.loss[v, r])):
+                    ax.plot(epochs, values.T, color=colour, linewidth=0.5, alpha=0.5)
+                    ax.plot(
+                        epochs, values.mean(axis=0), color=colour, linewidth=1.5,
+                        label=_NAMES[str(variant)],
+                    )  # fmt: skip
+            dress(above, title=f"learning rate {rate:g}", x="", y="test accuracy" * (r == 0))
+            dress(below, title="", x="epoch", y="training loss" * (r == 0))
+            above.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+            at_whole_numbers(above.xaxis)
+            at_whole_numbers(below.xaxis)
+        for row in range(2):
+            shown = figure.axes[row * len(self.rate) : (row + 1) * len(self.rate)]
+            _share_limits(shown)
+        figure.axes[0].legend(frameon=False, fontsize="x-small")
+        return figure
+
+    # --- claims ---
+
+    def _better(self, variant: str, than: str, why: str) -> Claim:
+        gain = self.final(variant) - self.final(than)
+        return Claim(
+            f"{_NAMES[variant]} is clearly better than {_NAMES[than]} (as recalled)",
+            f"test accuracy {_accuracy(self.final(variant))} and {_accuracy(self.final(than))}, "
+            "each at its best rate",
+            _clearly(gain),
+            f"judged by pairs of {len(gain)} seeds; {why}",
+        )
+
+    def _as_good(self) -> Claim:
+        ours, batch = self.final("trajectory"), self.final("batch")
+        loss = ours - batch
+        worse = bool(loss.mean() < -2 * _error(loss))
+        return Claim(
+            "trajectory regularisation performs as well as batch normalisation",
+            f"test accuracy {_accuracy(ours)} and {_accuracy(batch)}, each at its best rate",
+            "no" if worse else "yes",
+            f"judged by pairs of {len(loss)} seeds; the paper's architecture and training are not "
+            "known in detail, and this network and its data are small",
+        )
+
+
+def trajectory_regularization(
+    *,
+    data: str = "digits",
+    train_images: int | None = None,
+    test_images: int | None = None,
+    variants: Sequence[str] = ("none", "batch", "trajectory"),
+    rates: Sequence[float] = (0.02, 0.05),
+    strength: float = 0.01,
+    channels: Sequence[Sequence[int]] = ((8, 8), (16, 16)),
+    dense: int = 64,
+    weight_variance: float = 2.0,
+    epochs: int = 15,
+    batch: int = 64,
+    segments: int = 8,
+    seeds: int = 3,
+    seed: int = 0,
+    executor: Executor | None = None,
+    path: str | PathLike[str] | None = None,
+    progress: Progress = False,
+) -> TrajectoryRegularizationResult:
+    """Train a convolutional ReLU network without, with batch, and with trajectory regularisation.
+
+    Parameters
+    ----------
+    data, train_images, test_images
+        As for `load_data` and `DataSet.subset`.
+    variants
+        Of `VARIANTS`: nothing before the activations, batch normalisation, or
+        `pyexpr.torch.TrajectoryRegularization` with `strength` times its penalty added to the
+        loss. Its path runs through the minibatch, as in the paper; in "exact" it is the segment
+        between the minibatch's first two images, whose exact images are measured, which takes much
+        longer.
+    rates
+        Learning rates; every variant is judged at its best one.
+    channels, dense, weight_variance
+        As for `modules.convolutional`.
+    segments
+        How many, between test images, are counted.
+    seeds
+        Networks of each kind; the i-th is drawn and trained by seed + i.
+    executor, path, progress
+        As for `sweep`.
+    """
+    parameters = arguments_of(locals())
+    for variant in variants:
+        if variant not in VARIANTS:
+            raise ValueError(f"variants has {variant!r}; each must be one of {VARIANTS}")
+    held = {
+        "data": data, "train_images": train_images, "test_images": test_images,
+        "strength": strength, "channels": [[*block] for block in channels], "dense": dense,
+        "weight_variance": weight_variance, "epochs": epochs, "batch": batch, "segments": segments,
+    }  # fmt: skip
+    cells = [
+        {"variant": variant, "rate": rate, "seed": seed + i, **held}
+        for variant in variants
+        for rate in rates
+        for i in range(seeds)
+    ]
+    found = sweep(cells, train_variant, executor=executor, path=path, progress=progress)
+    found.raise_failures()
+
+    def column(name: str) -> FloatArray:
+        return found.column(name).reshape(len(variants), len(rates), seeds, -1)
+
+    return TrajectoryRegularizationResult(
+        parameters=parameters,
+        variant=np.array(variants),
+        rate=np.array(rates, dtype=np.float64),
+        **{name: column(name) for name in ("loss", "train", "test", "length", "regions")},
+    )
+
+
+def train_variant(
+    *,
+    variant: str,
+    rate: float,
+    seed: int,
+    data: str,
+    train_images: int | None,
+    test_images: int | None,
+    strength: float,
+    channels: Sequence[Sequence[int]],
+    dense: int,
+    weight_variance: float,
+    epochs: int,
+    batch: int,
+    segments: int,
+) -> Mapping[str, Any]:
+    """One network: its History, and lengths and regions before and after."""
+    images = load_data(data).subset(train_images, test_images, seed)
+    with one_thread():
+        module = convolutional(
+            images.shape,
+            images.classes,
+            channels=channels,
+            dense=dense,
+            weight_variance=weight_variance,
+            norm=_NORMS[variant],
+            seed=seed,
+        )
+        before = _measure(module, images, segments)
+        history = train(
+            module,
+            images,
+            epochs=epochs,
+            rate=rate,
+            batch=batch,
+            seed=seed,
+            penalty=_penalty(variant, strength),
+        )
+        after = _measure(module, images, segments)
+    lengths, regions = zip(before, after, strict=True)
+    return {
+        **{"loss": history.loss, "train": history.train, "test": history.test},
+        **{"length": lengths, "regions": regions},
+    }
+
+
+def _penalty(variant: str, strength: float) -> Penalty | None:
+    from pyexpr.torch import exact_trajectory_penalty, trajectory_penalty
+
+    if variant == "trajectory":
+        return lambda module, _: strength * trajectory_penalty(module)
+    if variant == "exact":
+        return lambda module, images: strength * exact_trajectory_penalty(module, images[:2])
+    return None
+
+
+def _measure(module: nn.Module, data: DataSet, segments: int) -> tuple[float, float]:
+    """The mean length of the output's images, and of linear regions, on segments of test images.
+
+    Each from image 2 i to image 2 i + 1. nan if training has diverged.
+    """
+    import torch
+
+    if not all(torch.isfinite(parameter).all() for parameter in module.parameters()):
+        return math.nan, math.nan
+    net = pyexpr.as_network(module.eval(), input_shape=data.shape)
+    count = min(segments, len(data.x_test) // 2)
+    pairs = data.x_test[: 2 * count].reshape(count, 2, *data.shape)
+    traces = [pyexpr.trace(net, x0, x1, threads=1) for x0, x1 in pairs]
+    lengths = [trace.lengths.length[-1] for trace in traces]
+    return float(np.mean(lengths)), float(np.mean([trace.n_pieces for trace in traces]))
+
+
+def _accuracy(values: FloatArray) -> str:
+    return f"{100 * values.mean():.1f} ± {100 * _error(values):.1f} %"
+
+
+def _error(values: FloatArray) -> float:
+    """Of the mean; nan of a single value."""
+    return float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else float("nan")
+
+
+def _clearly(gain: FloatArray) -> Verdict:
+    """Whether its mean is positive by two standard errors, or negative."""
+    error = _error(gain)
+    if gain.mean() > 2 * error:
+        return "yes"
+    return "no" if gain.mean() < -2 * error or gain.mean() <= 0 else "in part"
+
+
+def _share_limits(axes: Sequence[Any]) -> None:
+    low = min(ax.get_ylim()[0] for ax in axes)
+    high = max(ax.get_ylim()[1] for ax in axes)
+    for ax in axes:
+        ax.set_ylim(low, high)
