@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from math import fsum, inf, prod, sqrt
 from pathlib import Path
 
@@ -237,3 +238,19 @@ def _blocks(images: Array) -> Iterator[tuple[slice, FloatArray]]:
     for first in range(0, len(images), step):
         rows = slice(first, first + step)
         yield rows, images[rows].astype(np.float64) / scale
+
+
+@lru_cache(maxsize=2)
+def load_once(source: str) -> DataSet:
+    """`load_data`, for a process that runs many cells on the same data."""
+    return load_data(source)
+
+
+def random_pairs(
+    images: npt.NDArray[np.float32], count: int, seed: int
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Of different images: float64 [count, C, H, W] each."""
+    rng = np.random.default_rng([seed, 1])
+    chosen = np.array([rng.choice(len(images), 2, replace=False) for _ in range(count)])
+    x0, x1 = images[chosen.T].astype(np.float64)
+    return x0, x1

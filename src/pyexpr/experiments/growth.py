@@ -15,6 +15,7 @@ import numpy.typing as npt
 from pyexpr import theory
 from pyexpr._arrays import FloatArray
 from pyexpr._progress import Progress
+from pyexpr.experiments.judging import ERRORS, NAMES, percent, rate_a_layer, share
 from pyexpr.experiments.random_network import random_network
 from pyexpr.experiments.result import Claim, Result, arguments_of
 from pyexpr.experiments.sweep import sweep
@@ -23,9 +24,6 @@ from pyexpr.experiments.table import Table
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-_NAMES = {"relu": "ReLU", "hard_tanh": "hard-tanh"}
-_ERRORS = 3.0  # standard errors within which a figure agrees
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -63,12 +61,7 @@ class GrowthResult(Result):
         The mean of last lengths over that of lengths in layer `first`, to the power of one layer.
         """
         start, end = self.lengths[:, :, self.first], self.lengths[:, :, -1]
-        layers = self.lengths.shape[2] - 1 - self.first
-        ratio = end.mean(axis=1) / start.mean(axis=1)
-        residual = (end - ratio[:, None] * start).std(axis=1, ddof=1)
-        relative = residual / math.sqrt(start.shape[1]) / end.mean(axis=1)
-        rate: FloatArray = ratio ** (1 / layers)
-        return rate, rate * relative / layers
+        return rate_a_layer(start, end, self.lengths.shape[2] - 1 - self.first)
 
     @property
     def expected(self) -> FloatArray:
@@ -148,12 +141,12 @@ class GrowthResult(Result):
     def _reaches_stated(self) -> Claim:
         tanh = self.activation == "hard_tanh"
         rate, error = self.rates
-        below = tanh & (rate < self.stated - _ERRORS * error)
+        below = tanh & (rate < self.stated - ERRORS * error)
         gap = (1 - rate / self.stated)[tanh]
         return Claim(
             "hard-tanh: the rate is at least the stated base",
             f"clearly below it in {below.sum()} of {tanh.sum()} settings; between "
-            f"{_percent(gap.min())} and {_percent(gap.max())} below",
+            f"{percent(gap.min())} and {percent(gap.max())} below",
             "no" if below.any() else "yes",
             "the base lacks a factor a layer that the O-notation hides: P(|h| < 1) is less than "
             "1 / sqrt(s_w^2 + s_b^2); the corrected base has it",
@@ -163,7 +156,7 @@ class GrowthResult(Result):
         relu = self.activation == "relu"
         rate, error = self.rates
         ratio = (rate / np.sqrt(self.weight_variance))[relu & (self.width >= 50)]
-        low = bool((rate < self.stated - _ERRORS * error)[relu].all())
+        low = bool((rate < self.stated - ERRORS * error)[relu].all())
         return Claim(
             "ReLU: the rate is s_w sqrt(k) / sqrt(k + 1) (as recalled, the text is not at hand)",
             f"{ratio.min():.3f} to {ratio.max():.3f} s_w at widths of 50 and more"
@@ -178,12 +171,12 @@ class GrowthResult(Result):
         rate, error = self.rates
         wide = (self.activation == "relu") | (self.width >= 100)
         off = np.abs(rate / self.expected - 1)[wide]
-        within = (np.abs(rate - self.expected) <= _ERRORS * error + 0.025 * self.expected)[wide]
-        above = (rate >= self.lower - _ERRORS * error)[wide]
+        within = (np.abs(rate - self.expected) <= ERRORS * error + 0.025 * self.expected)[wide]
+        above = (rate >= self.lower - ERRORS * error)[wide]
         return Claim(
             "the exact ReLU rate, and mean field for hard-tanh (theory here)",
-            f"off by at most {_percent(off.max(initial=0.0))} where ReLU or width >= 100; above the corrected "
-            f"base in {above.sum()} of {len(above)} settings",
+            f"off by at most {percent(off.max(initial=0.0))} where ReLU or width >= 100; above the "
+            f"corrected base in {share(above)} settings",
             "yes" if within.all() and above.all() else "in part",
             "mean field is of infinite width, and lies a little above at 100",
         )
@@ -204,7 +197,7 @@ class GrowthResult(Result):
                 va="center", fontsize="x-small", color=colour,
             )  # fmt: skip
         ax.set_yscale("log")
-        title = f"{_NAMES.get(kind, kind)}, width {width}, by weight variance"
+        title = f"{NAMES.get(kind, kind)}, width {width}, by weight variance"
         dress(ax, title=title, x="layer", y="length / input length")
 
     def _draw_rates(self, ax: Axes, kind: str, against: npt.NDArray[Any], label: str) -> None:
@@ -324,7 +317,3 @@ def _lower(kind: str, width: int, weight: float, bias: float) -> float:
     if kind == "relu":
         return theory.relu_growth(width, weight)
     return theory.lower_growth(weight, bias)
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %"

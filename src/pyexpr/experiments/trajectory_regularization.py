@@ -15,7 +15,8 @@ import numpy.typing as npt
 import pyexpr
 from pyexpr._arrays import FloatArray
 from pyexpr._progress import Progress
-from pyexpr.experiments.data import DataSet, load_data
+from pyexpr.experiments.data import DataSet, load_once
+from pyexpr.experiments.judging import standard_error
 from pyexpr.experiments.learning import Penalty, one_thread, train
 from pyexpr.experiments.modules import Norm, convolutional
 from pyexpr.experiments.result import Claim, Result, Verdict, arguments_of
@@ -88,7 +89,7 @@ class TrajectoryRegularizationResult(Result):
                     (
                         *(_NAMES[variant], rate, float(self.loss[v, r, :, -1].mean())),
                         *(float(self.train[v, r, :, -1].mean()), float(test.mean())),
-                        *(_error(test), *map(float, self.length[v, r].mean(axis=0))),
+                        *(standard_error(test), *map(float, self.length[v, r].mean(axis=0))),
                         *map(float, self.regions[v, r].mean(axis=0)),
                     )
                 )
@@ -118,7 +119,7 @@ class TrajectoryRegularizationResult(Result):
         """Test accuracy and loss by epoch, a panel for every rate, a colour for every variant."""
         from matplotlib.ticker import PercentFormatter
 
-        from pyexpr.plot.style import CYCLE, at_whole_numbers, dress, new_figure
+        from pyexpr.plot.style import CYCLE, at_whole_numbers, dress, new_figure, share_limits
 
         figure = new_figure(3.3 * len(self.rate) + 1.6, 4.6, 2, len(self.rate))
         epochs = np.arange(1, self.test.shape[3] + 1)
@@ -138,7 +139,7 @@ class TrajectoryRegularizationResult(Result):
             at_whole_numbers(below.xaxis)
         for row in range(2):
             shown = figure.axes[row * len(self.rate) : (row + 1) * len(self.rate)]
-            _share_limits(shown)
+            share_limits(shown)
         figure.axes[0].legend(frameon=False, fontsize="x-small")
         return figure
 
@@ -157,7 +158,7 @@ class TrajectoryRegularizationResult(Result):
     def _as_good(self) -> Claim:
         ours, batch = self.final("trajectory"), self.final("batch")
         loss = ours - batch
-        worse = bool(loss.mean() < -2 * _error(loss))
+        worse = bool(loss.mean() < -2 * standard_error(loss))
         return Claim(
             "trajectory regularisation performs as well as batch normalisation",
             f"test accuracy {_accuracy(ours)} and {_accuracy(batch)}, each at its best rate",
@@ -256,7 +257,7 @@ def train_variant(
     segments: int,
 ) -> Mapping[str, Any]:
     """One network: its History, and lengths and regions before and after."""
-    images = load_data(data).subset(train_images, test_images, seed)
+    images = load_once(data).subset(train_images, test_images, seed)
     with one_thread():
         module = convolutional(
             images.shape,
@@ -313,24 +314,12 @@ def _measure(module: nn.Module, data: DataSet, segments: int) -> tuple[float, fl
 
 
 def _accuracy(values: FloatArray) -> str:
-    return f"{100 * values.mean():.1f} ± {100 * _error(values):.1f} %"
-
-
-def _error(values: FloatArray) -> float:
-    """Of the mean; nan of a single value."""
-    return float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else float("nan")
+    return f"{100 * values.mean():.1f} ± {100 * standard_error(values):.1f} %"
 
 
 def _clearly(gain: FloatArray) -> Verdict:
     """Whether its mean is positive by two standard errors, or negative."""
-    error = _error(gain)
+    error = standard_error(gain)
     if gain.mean() > 2 * error:
         return "yes"
     return "no" if gain.mean() < -2 * error or gain.mean() <= 0 else "in part"
-
-
-def _share_limits(axes: Sequence[Any]) -> None:
-    low = min(ax.get_ylim()[0] for ax in axes)
-    high = max(ax.get_ylim()[1] for ax in axes)
-    for ax in axes:
-        ax.set_ylim(low, high)

@@ -13,9 +13,10 @@ from matplotlib.collections import LineCollection
 
 from pyexpr._arrays import FloatArray
 from pyexpr._curves import read_arguments
-from pyexpr.network import Network, NetworkLike
+from pyexpr.network import NetworkLike
 from pyexpr.plot.evaluation import chosen, require_samples
 from pyexpr.plot.style import COLUMN, GREY, PALE, colours_of_time, new_figure, spread
+from pyexpr.tracing.projections import layer_projections
 from pyexpr.trajectories import Trajectory
 
 AxesArray = npt.NDArray[Any]  # of Axes
@@ -75,61 +76,12 @@ def layer_images(
     shown = spread(depth, _PANELS - 1) if layers is None else chosen("layers", layers, depth)
     panels = _checked(axes, 1 + len(shown))
     t = np.linspace(0, 1, require_samples(samples))
-    images = _images(network, curve(t), [*shown], projection, seed)
+    images = layer_projections(network, curve(t), shown, projection, seed)
     made = _new_axes(len(images), curve.closed) if panels is None else panels
     names = ["input", *(f"layer {i}" for i in shown)]
     for ax, image, name in zip(made, images, names, strict=True):
-        _draw(ax, image, t, name, curve.closed)
+        draw_image(ax, image, t, name, curve.closed)
     return made
-
-
-def _images(
-    network: Network, x: FloatArray, shown: list[int], projection: str, seed: int
-) -> list[FloatArray]:
-    """Of points [S, *input_shape]: [S, 2] for the input and every layer shown."""
-    layers = network.graph.layers
-    flat = x.reshape(len(x), -1)
-
-    def project(number: int, values: FloatArray) -> FloatArray:
-        if projection == "pca":
-            return _by_variance(values)
-        return _by_chance(values, np.random.default_rng([seed, number]))
-
-    images = {-1: project(0, flat)}
-
-    def activate(number: int, z: FloatArray) -> FloatArray:
-        values = layers[number].evaluate(z)
-        if number in shown:
-            images[number] = project(1 + number, values)
-        return values
-
-    network.graph.evaluate(flat, activate)
-    return [images[number] for number in (-1, *shown)]
-
-
-def _by_variance(values: FloatArray) -> FloatArray:
-    """To the plane of the two largest principal components, with the start at its upper right."""
-    centred = values - values.mean(axis=0)
-    if centred.shape[0] < centred.shape[1]:
-        squares, vectors = np.linalg.eigh(centred @ centred.T)  # the smaller matrix
-        image = vectors * np.sqrt(np.maximum(squares, 0))
-    else:
-        image = centred @ np.linalg.eigh(centred.T @ centred)[1]
-    image = _plane(image[:, ::-1])
-    return image * np.where(image[0] < 0, -1, 1)
-
-
-def _by_chance(values: FloatArray, rng: np.random.Generator) -> FloatArray:
-    plane, _ = np.linalg.qr(rng.standard_normal((values.shape[1], 2)))
-    return _plane(values @ plane)
-
-
-def _plane(columns: FloatArray) -> FloatArray:
-    """The first two, with zeros where there is only one."""
-    image = np.zeros((len(columns), 2))
-    width = min(2, columns.shape[1])
-    image[:, :width] = columns[:, :width]
-    return image
 
 
 def _checked(axes: AxesArray | None, count: int) -> AxesArray | None:
@@ -159,7 +111,8 @@ def _new_axes(count: int, closed: bool) -> AxesArray:
     return np.array(panels, dtype=object)
 
 
-def _draw(ax: Axes, image: FloatArray, t: FloatArray, name: str, closed: bool) -> None:
+def draw_image(ax: Axes, image: FloatArray, t: FloatArray, name: str, closed: bool) -> None:
+    """A projected image [S, 2] of samples at t [S]."""
     segments = np.stack([image[:-1], image[1:]], axis=1)
     ax.add_collection(
         LineCollection(

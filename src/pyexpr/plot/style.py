@@ -82,6 +82,14 @@ def at_whole_numbers(axis: Axis) -> None:
     axis.set_major_formatter("{x:,.0f}")
 
 
+def share_limits(axes: Iterable[Axes]) -> None:
+    """The same limits of y on all of them."""
+    panels = [*axes]
+    low, high = zip(*(ax.get_ylim() for ax in panels), strict=True)
+    for ax in panels:
+        ax.set_ylim(min(low), max(high))
+
+
 def some_of(count: int) -> list[int]:
     """At most ten or so of range(count), at round distances from 0."""
     ticks = MaxNLocator(10, integer=True, steps=_STEPS).tick_values(0, max(1, count - 1))

@@ -1,0 +1,83 @@
+"""What claims are judged by, and how figures are told."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pyexpr._arrays import FloatArray
+from pyexpr.experiments.result import Verdict
+
+Figures = npt.NDArray[Any]
+
+ERRORS = 3.0  # standard errors beyond which a figure is clear
+NAMES = {"relu": "ReLU", "hard_tanh": "hard-tanh"}
+
+
+def standard_error(values: Figures, axis: int = -1) -> FloatArray:
+    """Of the mean along an axis; nan of a single value."""
+    count = values.shape[axis]
+    if count < 2:
+        return np.full(values.mean(axis=axis).shape, np.nan)
+    error: FloatArray = values.std(axis=axis, ddof=1) / math.sqrt(count)
+    return error
+
+
+def ratio_of_means(y: Figures, x: Figures) -> tuple[FloatArray, FloatArray]:
+    """mean(y) / mean(x) along the last axis, and its standard error to first order."""
+    ratio: FloatArray = y.mean(axis=-1) / x.mean(axis=-1)
+    return ratio, standard_error(y - ratio[..., None] * x) / x.mean(axis=-1)
+
+
+def rate_a_layer(start: Figures, end: Figures, layers: int) -> tuple[FloatArray, FloatArray]:
+    """By what each of so many layers multiplies a mean along the last axis, and standard error."""
+    ratio, error = ratio_of_means(end, start)
+    rate: FloatArray = ratio ** (1 / layers)
+    return rate, rate * error / ratio / layers
+
+
+def mean_and_error(values: Figures) -> tuple[FloatArray, FloatArray]:
+    """Over the first axis: the mean, and its standard error."""
+    return values.mean(axis=0), standard_error(values, axis=0)
+
+
+def estimate(values: Figures) -> tuple[float, float]:
+    """The mean of all, and its standard error."""
+    mean, error = mean_and_error(values.reshape(-1))
+    return float(mean), float(error)
+
+
+def signs(values: Figures) -> npt.NDArray[np.int64]:
+    """Of means over the first axis, where they are clear; 0 within 3 standard errors."""
+    mean, error = mean_and_error(values)
+    return np.where(np.abs(mean) > ERRORS * error, np.sign(mean), 0).astype(np.int64)
+
+
+def rank_correlations(values: FloatArray) -> FloatArray:
+    """Spearman's, of each row with its columns' order; 0 for a row of equal values: float64 [N]."""
+    from scipy.stats import rankdata
+
+    order = np.arange(values.shape[1]) - (values.shape[1] - 1) / 2
+    ranks = rankdata(values, axis=1)
+    ranks = ranks - ranks.mean(axis=1, keepdims=True)
+    scale = np.sqrt(np.square(ranks).sum(axis=1) * np.square(order).sum())
+    correlations: FloatArray = (ranks @ order) / np.where(scale == 0, 1.0, scale)
+    return correlations
+
+
+def verdict(holds: npt.NDArray[np.bool_]) -> Verdict:
+    """Of what should hold everywhere."""
+    return "yes" if holds.all() else "in part" if holds.any() else "no"
+
+
+def share(holds: npt.NDArray[np.bool_]) -> str:
+    """How many of how many."""
+    return f"{int(holds.sum())} of {holds.size}"
+
+
+def percent(share: float) -> str:
+    """Of a share."""
+    return f"{100 * share:.1f} %"
