@@ -1,13 +1,22 @@
 """The documentation says what the program does."""
 
+import json
 import re
 import runpy
 from pathlib import Path
 
 import pytest
 
+from pyexpr.experiments import EXPERIMENTS, Table
+from pyexpr.experiments.table import markdown_row
+
 DOCS = Path(__file__).parent.parent / "docs"
-PAGES = [page.name for page in sorted(DOCS.glob("*.md")) if "```python" in page.read_text()]
+PAGES = [
+    str(page.relative_to(DOCS))
+    for page in sorted(DOCS.rglob("*.md"))
+    if "```python" in page.read_text()
+]
+RECORDS = sorted(DOCS.glob("reproduction/*/*.json"))
 
 
 def blocks(page: str) -> list[str]:
@@ -26,3 +35,22 @@ def test_the_table_of_bounds_is_that_of_its_script() -> None:
     page = (DOCS / "bounds.md").read_text()
     for family in script["FAMILIES"][:4]:  # the others take longer
         assert script["row"](family) in page
+
+
+@pytest.mark.parametrize("record", RECORDS, ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_the_pages_of_experiments_have_their_figures(record: Path) -> None:
+    found = json.loads(record.read_text())
+    page = record.with_suffix(".md").read_text()
+    overview = (DOCS / "reproduction" / "README.md").read_text()
+    rows = tuple(tuple(row) for row in found["table"]["rows"])
+    assert Table(tuple(found["table"]["columns"]), rows).markdown() in page
+    for claim in found["claims"]:
+        verdict = markdown_row([claim["claim"], claim["agrees"]])
+        assert markdown_row([claim["claim"], claim["ours"], claim["agrees"], claim["why"]]) in page
+        assert f"{record.parent.name} {verdict}\n" in overview
+    assert f"({found['experiment']}.png)" in page
+    assert record.with_suffix(".png").exists()
+
+
+def test_every_experiment_has_a_page() -> None:
+    assert {record.stem for record in RECORDS} == {*EXPERIMENTS}

@@ -32,10 +32,10 @@ from pyexpr.experiments.data import load_data
 from pyexpr.experiments.result import load_result
 
 TINY: dict[str, Any] = {
-    "width": 16, "depth": 2, "train_images": 200, "test_images": 60, "epochs": 4, "rate": 0.05,
+    "width": 16, "depth": 2, "train_images": 200, "test_images": 100, "epochs": 4, "rate": 0.05,
     "radius": 0.4, "attack_steps": 5, "images": 4, "networks": 2, "seed": 5,
 }  # fmt: skip
-DATA = load_data("digits").subset(200, 60)
+DATA = load_data("digits").subset(200, 100)
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +100,7 @@ def test_ends(module: Any, segments: Any) -> None:
     lengths = np.linalg.norm(shifts, axis=2)
     np.testing.assert_allclose(lengths[RANDOM], lengths[PGD], rtol=1e-5)
     assert np.abs((shifts[RANDOM] * shifts[PGD]).sum(axis=1) / lengths[PGD] ** 2).max() < 0.5
-    flat = DATA.x_test.reshape(60, -1)
+    flat = DATA.x_test.reshape(100, -1)
     for kind in (SAME, OTHER):
         for end, row in zip(ends[kind], rows, strict=True):
             (found,) = np.flatnonzero((flat == end).all(axis=1))

@@ -125,9 +125,9 @@ def test_rank_correlations() -> None:
     assert np.allclose(rank_correlations(np.array([[1.0, 1, 2, 3]])), 0.9**0.5)
 
 
-def test_signs_are_clear_beyond_three_standard_errors() -> None:
-    # Deviations of 1 have the standard error 1.
-    columns = np.array([3.01, 2.99, -2.99, -3.01, 0.0])
+def test_signs_are_clear_beyond_the_quantile_of_students_t() -> None:
+    # Deviations of 1 have the standard error 1, and of two values the quantile is 63.66.
+    columns = np.array([63.67, 63.64, -63.64, -63.67, 0.0])
     assert signs(columns + np.array([[1.0], [-1.0]])).tolist() == [1, 0, 0, -1, 0]
     assert signs(np.array([[0.0, 2.0, -2.0]] * 4)).tolist() == [0, 1, -1]
 

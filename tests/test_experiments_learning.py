@@ -288,6 +288,7 @@ def made_up(none: float, batch: float, trajectory: float) -> TrajectoryRegulariz
         ((0.5, 0.7, 0.6), ["yes", "yes", "no"]),
         ((0.7, 0.5, 0.6), ["no", "no", "yes"]),
         ((0.5, 0.5, 0.5), ["no", "no", "yes"]),
+        ((0.5, 0.7, 0.695), ["yes", "yes", "no"]),
     ],
 )
 def test_claims_follow_the_figures(
@@ -302,7 +303,15 @@ def test_what_varies_too_much_is_not_clear() -> None:
     result = made_up(0.5, 0.55, 0.5)
     noisy = result.test.copy()
     noisy[1, 0] += np.array([[-0.3], [0.0], [0.3]])
-    assert replace(result, test=noisy).claims[0].agrees == "in part"
+    noisy[2, 0] = noisy[1, 0] - 0.001 + np.array([[0.02], [-0.02], [0.0]])
+    verdicts = [claim.agrees for claim in replace(result, test=noisy).claims]
+    assert verdicts == ["in part", "in part", "in part"]
+
+
+def test_the_rate_is_chosen_by_the_training_images() -> None:
+    result = made_up(0.5, 0.6, 0.7)
+    swapped = replace(result, train=result.train[:, ::-1])
+    np.testing.assert_array_equal(swapped.final("batch"), 0.0)
 
 
 def test_the_picture_has_a_panel_for_every_rate(
@@ -317,6 +326,22 @@ def test_the_picture_has_a_panel_for_every_rate(
     for line, shares in zip(means, tiny.test[:, 1], strict=True):
         np.testing.assert_allclose(np.asarray(line.get_ydata(), float), shares.mean(axis=0))
     pyplot.close(figure)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"seeds": 1}, {"epochs": 0}, {"batch": 1}, {"segments": 0}, {"seed": -1}]
+)
+def test_bad_sizes_are_refused(wrong: dict[str, int]) -> None:
+    ((name, value),) = wrong.items()
+    with pytest.raises(ValueError, match=f"{name} is {value}; it must be"):
+        trajectory_regularization(**{**TINY, **wrong})
+    with pytest.raises(ValueError, match=r"rates \[\]; each must hold at least one"):
+        trajectory_regularization(rates=[])
+
+
+def test_images_that_cannot_be_halved_are_refused() -> None:
+    with pytest.raises(ValueError, match="images are 2 x 8; both must be divisible by 4 for 2"):
+        convolutional((1, 2, 8), 10)
 
 
 def test_an_unknown_variant_is_refused() -> None:

@@ -313,3 +313,19 @@ def test_a_batch_normalisation_alone_is_replaced() -> None:
     layer = replace_batch_norm(nn.BatchNorm1d(3, affine=False, track_running_stats=False))
     assert isinstance(layer, TrajectoryRegularization)
     assert layer.scale.dtype == torch.float32
+
+
+def test_a_first_minibatch_that_overflows_is_not_remembered() -> None:
+    layer = TrajectoryRegularization().train()
+    layer(torch.tensor([[torch.inf], [0.0]]))
+    assert layer.original.isnan()
+    layer(torch.tensor([[3.0], [1.0]]))
+    assert layer.original == 2
+    assert layer.penalty == 1
+
+
+def test_half_precision_measures_in_single() -> None:
+    layer = TrajectoryRegularization(dtype=torch.float16).train()
+    layer(torch.tensor([[3e4] * 100, [-3e4] * 100], dtype=torch.float16))
+    assert layer.original.dtype == torch.float32
+    assert layer.original.item() == pytest.approx(6e5, rel=1e-3)

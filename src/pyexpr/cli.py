@@ -25,6 +25,8 @@ EXPERIMENT_NAMES = (
 )  # fmt: skip
 INTERRUPTED = 130  # what a shell reports for a command that Ctrl-C ended
 BROKEN_PIPE = 141
+# What a text is enough for. RuntimeError is of experiments whose cells have failed.
+_TOLD = (ValueError, TypeError, ArithmeticError, MemoryError, OSError, ImportError)
 _MOST_WEIGHTS = 20_000_000  # of a random network to be counted
 
 
@@ -40,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Python flushes stdout once more at exit, and must find somewhere to flush it to.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
-    except (ValueError, TypeError, OverflowError, MemoryError, OSError, ImportError) as error:
+    except (RuntimeError, *_TOLD) as error:
         print(f"pyexpr: {' '.join(str(error).split())}", file=sys.stderr)
         return FAILED
     return 0
@@ -141,11 +143,16 @@ def _reproduce(arguments: argparse.Namespace) -> None:
     if arguments.data:
         load_data(arguments.data, download=arguments.download)  # before anything is run
     options = {"data": arguments.data, "seed": arguments.seed}
+    for name in names:
+        for key, _ in arguments.set:
+            if key not in EXPERIMENTS[name].arguments:
+                taken = ", ".join(sorted(EXPERIMENTS[name].arguments))
+                raise ValueError(f"{name} has no argument {key!r}; it has {taken}")
     failed = []
     for name in names:
         print(f"== {name}", flush=True)
-        taken = EXPERIMENTS[name].arguments
-        given = {key: value for key, value in options.items() if value is not None and key in taken}
+        known = EXPERIMENTS[name].arguments
+        given = {key: value for key, value in options.items() if value is not None and key in known}
         try:
             result = reproduce(
                 name,
@@ -155,14 +162,15 @@ def _reproduce(arguments: argparse.Namespace) -> None:
                 workers=arguments.workers,
                 progress=_wants_bar(),
             )
-        except RuntimeError as error:  # of cells; the others may do
-            print(f"pyexpr: {name}: {error}", file=sys.stderr)
+        except (RuntimeError, *_TOLD) as error:
+            if len(names) == 1 and not isinstance(error, RuntimeError):
+                raise
+            print(f"pyexpr: {name}: {str(error).splitlines()[0]}", file=sys.stderr)
             failed.append(name)
             continue
         print(result, f"\nin {Path(arguments.out, name)}.md, .png, .json, .npz\n")
     if failed:
-        print(f"failed: {', '.join(failed)}; run again to go on with them", file=sys.stderr)
-        raise SystemExit(FAILED)
+        raise RuntimeError(f"failed: {', '.join(failed)}; what has finished is kept")
 
 
 def _assignment(text: str) -> tuple[str, Any]:

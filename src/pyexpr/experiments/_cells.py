@@ -48,7 +48,7 @@ def plain(name: str, value: object) -> Any:
         return int(value)
     if isinstance(value, float):
         return float(value)
-    if isinstance(value, list | tuple):
+    if isinstance(value, list | tuple | range):
         return [plain(f"{name}[{i}]", entry) for i, entry in enumerate(value)]
     raise TypeError(f"{name} is {what(value)}; {_ALLOWED}")
 

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from pyexpr._arrays import FloatArray, integer, not_negative
 from pyexpr._progress import Progress
 from pyexpr.experiments.data import DataSet, Images, load_once
-from pyexpr.experiments.judging import ERRORS, estimate, percent
+from pyexpr.experiments.judging import estimate, limit, percent, signs
 from pyexpr.experiments.result import Claim, Result, Verdict, arguments_of
 from pyexpr.experiments.sweep import sweep
 from pyexpr.experiments.table import Table
@@ -139,10 +139,10 @@ class AdversarialResult(Result):
         )  # fmt: skip
         told = (first + second).sum(axis=1)
         shares = (first.sum(axis=1) / np.maximum(told, 1))[told > 0]
-        ours, agrees = "of too few networks this can be told", _beyond(0.0, 1.0)
+        ours, agrees = "of too few networks this can be told", _beyond(shares)
         if len(shares) > 1:
             mean, error = estimate(shares)
-            agrees = _beyond(mean - 0.5, error)
+            agrees = _beyond(shares - 0.5)
             ours = (
                 f"for {percent(mean)} of the images (s.e. {percent(error)}); of "
                 f"{int(none.sum())} of {none.size} it cannot be told"
@@ -159,8 +159,9 @@ class AdversarialResult(Result):
     def _as_many_bends(self, other: int, name: str) -> Claim:
         ratio = np.log(self.density[:, PGD] / self.density[:, other])
         mean, error = estimate(ratio)
-        clear = abs(mean) > ERRORS * error
-        alike = abs(mean) + ERRORS * error < _ALIKE
+        reach = limit(len(ratio)) * error
+        clear = abs(mean) > reach
+        alike = abs(mean) + reach < _ALIKE
         return Claim(
             f"question: are there as many regions a unit length towards PGD's example as {name}?",
             f"{self.density[:, PGD].mean():.3g} bends against {self.density[:, other].mean():.3g}: "
@@ -567,11 +568,10 @@ def _compared(
     return before, behind, ~(before | behind)
 
 
-def _beyond(mean: float, error: float) -> Verdict:
-    """Whether a mean is positive."""
-    if abs(mean) <= ERRORS * error:
-        return "in part"
-    return "yes" if mean > 0 else "no"
+def _beyond(values: FloatArray) -> Verdict:
+    """Whether the mean over networks is positive."""
+    sign = int(signs(values)) if len(values) > 1 else 0
+    return "in part" if sign == 0 else "yes" if sign > 0 else "no"
 
 
 def _colours() -> Sequence[str]:

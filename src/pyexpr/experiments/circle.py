@@ -14,8 +14,8 @@ import numpy.typing as npt
 
 from pyexpr._arrays import FloatArray, integer, not_negative
 from pyexpr._progress import Progress
-from pyexpr.experiments.judging import ERRORS, rate_a_layer, standard_error, verdict
-from pyexpr.experiments.result import Claim, Result, Verdict, arguments_of
+from pyexpr.experiments.judging import limit, rate_a_layer, standard_error, verdict
+from pyexpr.experiments.result import Claim, Result, arguments_of
 from pyexpr.experiments.sweep import sweep
 from pyexpr.experiments.table import Table
 from pyexpr.network import Network
@@ -126,7 +126,7 @@ class CircleResult(Result):
         return Claim(
             "the image of a circle becomes longer with depth",
             self._each(f"{a:.1f} times as long, {b:.2f} a layer" for a, b in _pairs(ratio, rate)),
-            _grows(rate, error),
+            verdict(rate - limit(self.lengths.shape[1]) * error > 1),
             "the paper shows tanh, here it is hard-tanh, where lengths and counts can be exact; "
             "images shrink where the weight variance is below 1",
         )
@@ -141,7 +141,7 @@ class CircleResult(Result):
             "thresholds of the layer's neurons, random hyperplanes for the image before it, are "
             "passed "
             + self._each(f"{a:.0f} times in the first layer, {b:.0f} in the last" for a, b in ends),
-            _grows(rate, error),
+            verdict(rate - limit(self.lengths.shape[1]) * error > 1),
             "a convex curve in a plane meets a hyperplane twice at most, so that the circle itself "
             "is met as often as the first layer says",
         )
@@ -217,8 +217,6 @@ def circle(
 
     Raises
     ------
-    ImportError
-        matplotlib is not installed, whose helpers project images.
     TypeError, ValueError
         Fewer of something than that, or what `Network.random` refuses.
     """
@@ -277,11 +275,6 @@ def _images(width: int, depth: int, weight_variance: float, seed: int, samples: 
     network, curve = _drawn(width, depth, weight_variance, seed)
     points = curve(np.linspace(0, 1, samples))
     return np.stack(layer_projections(network, points, range(depth), "pca", seed))
-
-
-def _grows(rate: FloatArray, error: FloatArray) -> Verdict:
-    """Clearly, in all or in some."""
-    return verdict(rate - ERRORS * error > 1)
 
 
 def _pairs(a: FloatArray, b: FloatArray) -> list[tuple[float, float]]:

@@ -79,10 +79,20 @@ def convolutional(
         Of the convolutions, block by block.
     dense
         The neurons of the dense layer.
+
+    Raises
+    ------
+    ValueError
+        Another shape.
     """
     from torch import nn
 
     depth, height, width = shape
+    if any(side < 1 or side % 2 ** len(channels) for side in (height, width)):
+        raise ValueError(
+            f"images are {height} x {width}; both must be divisible by {2 ** len(channels)} for "
+            f"{len(channels)} blocks of channels"
+        )
     children: OrderedDict[str, nn.Module] = OrderedDict()
     number = 0
     for block, widths in enumerate(channels):

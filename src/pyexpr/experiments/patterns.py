@@ -16,7 +16,15 @@ from pyexpr import bounds, constructions
 from pyexpr._arrays import FloatArray, integer
 from pyexpr._progress import Progress
 from pyexpr.counting import count_patterns, count_regions, count_transitions
-from pyexpr.experiments.judging import ERRORS, NAMES, percent, standard_error, verdict
+from pyexpr.experiments.judging import (
+    NAMES,
+    limit,
+    percent,
+    rate_a_layer,
+    ratio_of_means,
+    standard_error,
+    verdict,
+)
 from pyexpr.experiments.result import Claim, Result, arguments_of
 from pyexpr.experiments.sweep import sweep
 from pyexpr.experiments.table import Entry, Table
@@ -31,6 +39,7 @@ Counts: TypeAlias = npt.NDArray[np.int64]
 
 _ATTAINING = 3  # the least width whose networks can have (k + 1)^n patterns on a line
 _UNITS, _LAYERS = 4, 3  # of the network on the plane, as in the paper's figure 3
+_POWER = 0.25  # by which an exponent of width may differ from 1
 _EXTENT = 2.0  # of the square on it, from its middle
 _CURVES = ("line", "arc")
 
@@ -194,7 +203,8 @@ class PatternsResult(Result):
     def _random(self) -> Claim:
         (relu, tanh), (relu_error, tanh_error) = self.rates
         needed = np.array([self._least_rate("relu"), self._least_rate("hard_tanh")])
-        grows = np.array([relu, tanh]) - ERRORS * np.array([relu_error, tanh_error]) > needed
+        reach = limit(self.distinct.shape[1]) * np.array([relu_error, tanh_error])
+        grows = np.array([relu, tanh]) - reach > needed
         return Claim(
             "in random networks patterns along a curve grow exponentially with depth",
             f"multiplied on a line in later layers by {relu:.3f} (s.e. {relu_error:.3f}) a layer "
@@ -206,22 +216,23 @@ class PatternsResult(Result):
         )
 
     def _width_claim(self) -> Claim:
-        powers, texts = [], []
+        powers, told, texts = [], [], []
         for kind in ("relu", "hard_tanh"):
             which = self._varied("width", kind)
-            first, last = which[0], which[-1]
-            values = self.distinct[[first, last], :, 0]
-            mean, relative = values.mean(axis=1), standard_error(values) / values.mean(axis=1)
-            distance = math.log(self.width[last] / self.width[first])
-            power = math.log(mean[1] / mean[0]) / distance
-            error = math.hypot(*relative) / distance
-            powers.append(abs(power - 1) <= 0.25 + ERRORS * error)
+            narrow, wide = self.distinct[which[[0, -1]], :, 0]
+            ratio, relative = ratio_of_means(wide, narrow)
+            distance = math.log(self.width[which[-1]] / self.width[which[0]])
+            power = math.log(float(ratio)) / distance
+            error = float(relative / ratio) / distance
+            reach = limit(len(narrow)) * error
+            powers.append(abs(power - 1) <= _POWER + reach)
+            told.append(reach <= _POWER)
             texts.append(f"{NAMES[kind]} k^{power:.2f} (s.e. {error:.2f})")
         depth = self.parameters["depth"]
         return Claim(
             "patterns grow with width by a power only",
             f"on a line, depth {depth}: {'; '.join(texts)}, where the bound is k^{depth}",
-            verdict(np.array(powers)),
+            verdict(np.array(powers), np.array(told)),
             "in proportion to width in random networks, as transitions do",
         )
 
@@ -246,7 +257,7 @@ class PatternsResult(Result):
             "patterns cut the input space into convex cells",
             f"{inside.sum()} of {len(inside)} random chords between points of one pattern stay in "
             "one region, counted exactly",
-            "yes" if inside.all() else "no",
+            verdict(inside) if inside.all() else "no",
             "cells are intersections of half-spaces: the boundaries of a layer bend only at those "
             "of earlier ones",
         )
@@ -326,13 +337,11 @@ class PatternsResult(Result):
         return np.array([which[middle], which[-1]])
 
     def _rate(self, kind: str) -> tuple[float, float]:
-        """Networks of two depths are independent."""
+        """Of networks of two depths that share their first layers, seed by seed."""
         which = self._later(kind)
-        values = self.distinct[which, :, 0]
-        mean = values.mean(axis=1)
-        layers = int(np.diff(self.depth[which])[0])
-        rate = float(mean[1] / mean[0]) ** (1 / layers)
-        return rate, rate * math.hypot(*(standard_error(values) / mean)) / layers
+        start, end = self.distinct[which, :, 0]
+        rate, error = rate_a_layer(start, end, int(np.diff(self.depth[which])[0]))
+        return float(rate), float(error)
 
     def _least_rate(self, kind: str) -> float:
         """What it would be if patterns were in proportion to depth."""

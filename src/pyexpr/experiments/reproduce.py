@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
+from hashlib import sha256
+from importlib import import_module
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+from pyexpr._arrays import integer
 from pyexpr._progress import Progress
 from pyexpr._threads import thread_count
 from pyexpr.experiments.registry import EXPERIMENTS, Experiment
 from pyexpr.experiments.report import page
-from pyexpr.experiments.result import Result
+from pyexpr.experiments.result import Result, arguments_of
+from pyexpr.io._replaced import replaced
 
 
 def reproduce(
@@ -28,8 +33,11 @@ def reproduce(
     """Run an experiment and keep all of it in a folder.
 
     NAME.npz and NAME.json hold the result (`load_result`), NAME.png the picture, NAME.md the page
-    that shows it. While it runs, NAME.jsonl keeps the cells that have finished: an experiment that
-    was stopped goes on from there.
+    that shows it. While it runs, NAME-....jsonl keeps the cells that have finished, by the
+    arguments and by what a file of data holds: an experiment that was stopped goes on from there.
+
+    Several workers are processes that import the script that calls this: it needs the usual
+    `if __name__ == "__main__":`.
 
     Parameters
     ----------
@@ -48,7 +56,9 @@ def reproduce(
 
     Raises
     ------
-    ValueError
+    ImportError
+        matplotlib, or what the experiment needs, is not installed.
+    TypeError, ValueError
         There is no such experiment, it has no such argument, or refuses its value.
     RuntimeError
         Cells failed, or a process was killed.
@@ -62,19 +72,39 @@ def reproduce(
     for unknown in given.keys() - experiment.arguments:
         taken = ", ".join(sorted(experiment.arguments))
         raise ValueError(f"arguments has {unknown!r}; those of {name} are {taken}")
+    processes = thread_count(None) if workers is None else integer("workers", workers, 1)
+    import_module("pyexpr.plot")  # rather now than after minutes
+    keywords = {**(experiment.quick if quick else {}), **given}
     folder = Path(directory)
     folder.mkdir(parents=True, exist_ok=True)
-    cells = folder / f"{name}.jsonl"
-    keywords = {**(experiment.quick if quick else {}), **given}
-    result = _run(experiment, keywords, cells, thread_count(workers), progress)
-    result.save(folder)
-    picture = f"{name}.png"
-    figure = result.plot()
-    figure.savefig(folder / picture)
-    _close(figure)
-    (folder / f"{name}.md").write_text(page(result, picture))
-    cells.unlink()
+    cells = folder / f"{name}-{_digest(keywords)}.jsonl"
+    result = _run(experiment, keywords, cells, processes, progress)
+    _keep(result, folder)
+    cells.unlink(missing_ok=True)
     return result
+
+
+def _keep(result: Result, folder: Path) -> None:
+    from matplotlib import pyplot
+
+    figure = result.plot()
+    try:
+        result.save(folder)
+        with replaced(folder / f"{result.name}.png") as file:
+            figure.savefig(file, format="png")
+    finally:
+        pyplot.close(figure)
+    with replaced(folder / f"{result.name}.md") as file:
+        file.write(page(result, f"{result.name}.png").encode())
+
+
+def _digest(keywords: Mapping[str, Any]) -> str:
+    """Of an experiment's arguments, and of the file that its data come from."""
+    known = sha256(json.dumps(arguments_of(keywords), sort_keys=True).encode())
+    data = keywords.get("data")
+    if data is not None and Path(data).is_file():
+        known.update(Path(data).read_bytes())
+    return known.hexdigest()[:8]
 
 
 def _run(
@@ -89,9 +119,3 @@ def _run(
     # PyTorch's threads do not survive a fork.
     with ProcessPoolExecutor(workers, get_context("spawn")) as executor:
         return experiment.run(**keywords, executor=executor, path=cells, progress=progress)
-
-
-def _close(figure: Any) -> None:
-    from matplotlib import pyplot
-
-    pyplot.close(figure)

@@ -97,11 +97,12 @@ class Result(ABC):
             They cannot be written.
         """
         folder = Path(directory)
+        text = json.dumps(self._record(), indent=1)  # fails, if it does, before anything is written
         folder.mkdir(parents=True, exist_ok=True)
         arrays, record = folder / f"{self.name}.npz", folder / f"{self.name}.json"
         write_arrays(arrays, {key: getattr(self, key) for key in _arrays_of(type(self))})
         with replaced(record) as file:
-            file.write(json.dumps(self._record(), indent=1).encode())
+            file.write(text.encode())
         return arrays, record
 
     def _record(self) -> dict[str, Any]:
@@ -145,7 +146,8 @@ def load_result(path: str | os.PathLike[str]) -> Result:
             found = json.loads(text.read(_MAX_JSON))
             kind = Result._kinds[found["experiment"]]
             held = read_arrays(file, _NAME)
-            result = kind(parameters=found["parameters"], **{k: held[k] for k in _arrays_of(kind)})
+            parameters = {**found["parameters"]}
+            result = kind(parameters=parameters, **{k: held[k] for k in _arrays_of(kind)})
             str(result)  # fails if arrays do not fit each other
         except MALFORMED as error:
             raise ValueError(f"{os.fspath(path)!r} holds no result: {error!r}") from error

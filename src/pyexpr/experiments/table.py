@@ -26,7 +26,7 @@ class Table:
     rows: tuple[tuple[Entry, ...], ...]
 
     def __str__(self) -> str:
-        """Aligned, numbers to four digits."""
+        """Aligned."""
         cells = self._cells()
         widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
         lines = [
@@ -57,11 +57,11 @@ class Table:
 
 
 def text(entry: Entry) -> str:
-    """A figure for reading: integers whole, others to four digits."""
+    """A figure for reading: integers whole, others to four digits or the whole part."""
     if entry is None:
         return ""
     if isinstance(entry, float):
-        return f"{entry:.4g}"
+        return f"{entry:,.0f}" if 1e4 <= abs(entry) < 1e9 else f"{entry:.4g}"
     return f"{entry:,}" if isinstance(entry, int) and not isinstance(entry, bool) else str(entry)
 
 

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from pyexpr._arrays import FloatArray, integer
 from pyexpr._progress import Progress
 from pyexpr.experiments.data import DataSet, load_once
-from pyexpr.experiments.judging import ERRORS, estimate, percent
+from pyexpr.experiments.judging import estimate, percent, signs, verdict
 from pyexpr.experiments.result import Claim, Result, Verdict, arguments_of
 from pyexpr.experiments.sweep import sweep
 from pyexpr.experiments.table import Table
@@ -649,14 +649,11 @@ def _on_segment(images: Any, found: Trace) -> FloatArray:
 
 def _sign(values: FloatArray) -> int:
     """Of the mean over networks; 0 if it is not clear."""
-    mean, error = estimate(values)
-    return 0 if abs(mean) <= ERRORS * error else int(np.sign(mean))
+    return int(signs(values))
 
 
 def _all_some_none(found: int, total: int) -> Verdict:
-    if found == total:
-        return "yes"
-    return "in part" if found else "no"
+    return verdict(np.arange(total) < found)
 
 
 def _short(stage: str) -> str:

@@ -18,8 +18,8 @@ from pyexpr._arrays import FloatArray, integer
 from pyexpr._progress import Progress
 from pyexpr.counting import count_transitions
 from pyexpr.experiments.judging import (
-    ERRORS,
     NAMES,
+    limit,
     percent,
     rate_a_layer,
     ratio_of_means,
@@ -168,7 +168,8 @@ class TransitionsResult(Result):
         off, error = self._off_line(self.transitions, self.slopes[0])
         sign_off, sign_error = self._off_line(self._signs, self.sign_slopes[0])
         off, error = np.stack([off, sign_off])[:, which], np.stack([error, sign_error])[:, which]
-        within = np.abs(off) <= ERRORS * error + _FINITE
+        reach = self._limit * error
+        within = np.abs(off) <= reach + _FINITE
         before = self.lengths[which][:, :, self.first :].mean(axis=1)
         return Claim(
             "sign changes, and transitions, are proportional to the length of the image",
@@ -176,7 +177,7 @@ class TransitionsResult(Result):
             f"differ by a factor of up to {(before.max(axis=1) / before.min(axis=1)).max():.1f}: "
             f"layers are off the line through the origin by at most {percent(np.abs(off).max())}, "
             f"and {share(within)} of them by no more than chance and finite width explain",
-            verdict(within),
+            verdict(within, reach <= _FINITE),
             "saturated neurons keep images near a sphere, on which a curve meets random "
             "hyperplanes in proportion to its length",
         )
@@ -186,14 +187,15 @@ class TransitionsResult(Result):
         which = self._wide
         measured, error = (np.stack(pair)[:, which] for pair in self._both_slopes())
         predicted = np.stack(self.predicted)[:, which]
-        within = np.abs(measured - predicted) <= ERRORS * error + _FINITE * predicted
+        reach = self._limit * error / predicted
+        within = np.abs(measured / predicted - 1) <= reach + _FINITE
         off = np.abs(measured / predicted - 1)
         return Claim(
             "the slope is that of Rice's formula, 1 / (pi |z|) for sign changes (theory here)",
             f"hard-tanh, widths of {_WIDE} and more: off by at most {percent(off[0].max())} for "
             f"transitions and {percent(off[1].max())} for sign changes; {share(within)} within "
-            f"{ERRORS:g} standard errors and {percent(_FINITE)}",
-            verdict(within),
+            f"{self._limit:.2g} standard errors and {percent(_FINITE)}",
+            verdict(within, reach <= _FINITE),
             "the formula is of infinite width; the paper observes the proportion without the "
             "constant",
         )
@@ -202,7 +204,7 @@ class TransitionsResult(Result):
         """By growth, and by how well a straight line fits the logarithms."""
         which = self._wide
         rate, error = (column[which] for column in self.rates)
-        growing = rate - ERRORS * error > 1
+        growing = rate - self._limit * error > 1
         means = self.transitions[which][:, :, self.first :].mean(axis=1)
         worst = _off_straight(np.log(np.maximum(means, 1.0)))
         growth = verdict(growing)
@@ -218,7 +220,7 @@ class TransitionsResult(Result):
     def _relu(self) -> Claim:
         relu = self.activation == "relu"
         rate, error = (column[relu] for column in self.rates)
-        growing = rate - ERRORS * error > 1
+        growing = rate - self._limit * error > 1
         return Claim(
             "transitions grow exponentially with depth: ReLU too (the paper's theorem is of "
             "hard-tanh alone)",
@@ -234,14 +236,15 @@ class TransitionsResult(Result):
         relu = self.activation == "relu"
         found, foreseen = (a[relu].sum(axis=2) for a in (self.transitions, self.expected))
         ratio, error = ratio_of_means(found, foreseen)
-        within = np.abs(ratio - 1) <= ERRORS * error + _FINITE
+        reach = self._limit * error
+        within = np.abs(ratio - 1) <= reach + _FINITE
         per_neuron = (found.mean(axis=1) / self.transitions.shape[2]) / self.width[relu]
         return Claim(
             "ReLU: a layer has width Theta / pi transitions, about width / 2 (theory here)",
             f"{per_neuron.min():.3f} to {per_neuron.max():.3f} a neuron; all layers together off "
             f"by at most {percent(np.abs(ratio - 1).max())}, {share(within)} within "
-            f"{ERRORS:g} standard errors and {percent(_FINITE)}",
-            verdict(within),
+            f"{self._limit:.2g} standard errors and {percent(_FINITE)}",
+            verdict(within, reach <= _FINITE),
             "Theta is the angle of the arc, near pi / 2; exact in the first layer, and in wide "
             "ones",
         )
@@ -251,15 +254,16 @@ class TransitionsResult(Result):
         i = self._large_setting
         rate, error = (float(column[i]) for column in self.rates)
         width = int(self.width[i])
-        stated, limit = math.sqrt(width), _limit_of_large_weights(width)
-        below = rate + ERRORS * error < stated
+        stated, exact = math.sqrt(width), _limit_of_large_weights(width)
+        reach = self._limit * error
+        near = abs(rate - stated) <= reach <= _FINITE * stated
         return Claim(
             "very large weights: hard-tanh multiplies transitions by sqrt(k) a layer",
             f"by {rate:.3f} (s.e. {error:.3f}) at width {width} and weight variance "
             f"{self.weight_variance[i]:g}, where sqrt(k) = {stated:.3f}",
-            "no" if below else "yes" if abs(rate - stated) <= ERRORS * error else "in part",
+            "no" if rate + reach < stated else "yes" if near else "in part",
             "a neuron that flips turns the image by arccos(1 - 2 / k), so that the limit is "
-            f"k arccos(1 - 2 / k) / pi = {limit:.3f}, about 2 / pi times sqrt(k); the O-notation "
+            f"k arccos(1 - 2 / k) / pi = {exact:.3f}, about 2 / pi times sqrt(k); the O-notation "
             "hides that constant in every layer",
         )
 
@@ -272,7 +276,7 @@ class TransitionsResult(Result):
             mean, relative = _mean(self.transitions[which].sum(axis=2))
             steps, errors = np.diff(np.log(mean)), np.hypot(relative[1:], relative[:-1])
             steep, steep_error = steps / np.diff(k), errors / np.diff(k)
-            slack = ERRORS * math.hypot(steep_error[0], steep_error[-1])
+            slack = self._limit * math.hypot(steep_error[0], steep_error[-1])
             verdicts.append(steep[-1] + slack < steep[0])
             powers = steps / np.diff(np.log(k))
             texts.append(f"{NAMES[kind]} k^{powers[0]:.2f} at first and k^{powers[-1]:.2f} at last")
@@ -375,6 +379,11 @@ class TransitionsResult(Result):
     def _settings(self) -> list[tuple[str, int, float]]:
         columns = self.activation, self.width, self.weight_variance
         return [*zip(*(column.tolist() for column in columns), strict=True)]
+
+    @property
+    def _limit(self) -> float:
+        """Standard errors over networks that make a figure clear."""
+        return limit(self.transitions.shape[1])
 
     @property
     def _wide(self) -> Flags:

@@ -50,8 +50,9 @@ def path_length(
     them the image is straight, so that its length is the sum of |s_i| (t_{i+1} - t_i), s_i the
     image's derivative on interval i, which torch evaluates in the interval's middle. Nothing is
     sampled: length and gradient are as accurate as float64 arithmetic makes them. On intervals
-    narrower than float64 can resolve the derivative may be a neighbour's; they add nothing that
-    float64 can tell to the length.
+    narrower than float64 can resolve the derivative may be a neighbour's: points are rounded by an
+    ulp of their coordinates, which far from the origin is much, and of as much of the path the
+    length may be wrong. `pyexpr.trace(...).lengths` has no such limit.
 
     The gradient is that of the length, in reverse mode, with respect to the module's parameters and
     to the points. It has two parts. One is through s_i. The other is through the breakpoints, which

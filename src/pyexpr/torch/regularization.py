@@ -31,15 +31,15 @@ class TrajectoryRegularization(nn.Module):
     Parameters
     ----------
     device, dtype
-        Of the parameter and the buffers, as for other layers.
+        Of the parameter and the buffers, as for other layers; buffers are float32 at least.
 
     Attributes
     ----------
     scale : parameter []
         Initially 1.
     original : buffer []
-        The first mean, before it is scaled; nan before there is one. As a part of state_dict() it
-        goes where the parameters go.
+        The first mean that is finite, before it is scaled; nan before there is one. As a part of
+        state_dict() it goes where the parameters go.
     original_exact : buffer []
         The length that `exact_trajectory_penalty` found first; nan before that.
     """
@@ -53,8 +53,9 @@ class TrajectoryRegularization(nn.Module):
     ) -> None:
         super().__init__()
         self.scale = nn.Parameter(torch.ones((), device=device, dtype=dtype))
+        wide = torch.promote_types(self.scale.dtype, torch.float32)  # for lengths
         for name in ("original", "original_exact"):
-            self.register_buffer(name, torch.full((), torch.nan, device=device, dtype=dtype))
+            self.register_buffer(name, torch.full((), torch.nan, device=device, dtype=wide))
         self._penalty = None
 
     def forward(self, x: Tensor) -> Tensor:
@@ -89,6 +90,7 @@ class TrajectoryRegularization(nn.Module):
     def _measured(self, x: Tensor) -> Tensor:
         if len(x) < 2:
             return 0 * self.scale
+        x = x.to(torch.promote_types(x.dtype, torch.float32))  # squares overflow half precision
         steps = (x[1:] - x[:-1]).reshape(len(x) - 1, -1)
         mean = torch.linalg.vector_norm(steps, dim=1).mean()
         return self.scale.abs() * _over_first(mean, self.original)
@@ -172,6 +174,6 @@ def _layers(module: nn.Module) -> dict[str, TrajectoryRegularization]:
 def _over_first(length: Tensor, first: Tensor) -> Tensor:
     """The ratio of a length to the first one, which is remembered; 0 if that was 0."""
     with torch.no_grad():
-        if first.isnan():
+        if first.isnan() and length.isfinite():
             first.copy_(length)
     return length / torch.where(first > 0, first, torch.inf)

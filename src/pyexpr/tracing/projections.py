@@ -27,7 +27,7 @@ def layer_projections(
     def project(number: int, values: FloatArray) -> FloatArray:
         if projection == "pca":
             return _by_variance(values)
-        return _by_chance(values, np.random.default_rng([seed, number]))
+        return _by_chance(values, np.random.default_rng([seed, 1 + number]))
 
     images = {-1: project(0, flat)}
 
