@@ -405,8 +405,8 @@ def test_plot() -> None:
         ({"networks": 1}, ValueError, "networks is 1; it must be at least 2"),
         ({"attack_steps": 0}, ValueError, "attack_steps is 0"),
         ({"images": 2.5}, TypeError, "images is 2.5"),
-        ({"images": 61, "epochs": 0}, RuntimeError, "images is 61; only"),
-        ({"test_images": 1, "epochs": 0, "images": 1}, RuntimeError, "images"),
+        ({"images": 101, "epochs": 0}, RuntimeError, "images is 101; only"),
+        ({"test_images": 1, "epochs": 0, "images": 1}, ValueError, "test_images is 1"),
     ],
 )
 def test_bad_arguments(given: dict[str, Any], error: type[Exception], match: str) -> None:

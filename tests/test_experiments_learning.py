@@ -33,7 +33,7 @@ TINY: dict[str, Any] = {
     "epochs": 2,
     "batch": 20,
     "segments": 2,
-    "seeds": 2,
+    "networks": 2,
 }
 
 
@@ -329,13 +329,13 @@ def test_the_picture_has_a_panel_for_every_rate(
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"seeds": 1}, {"epochs": 0}, {"batch": 1}, {"segments": 0}, {"seed": -1}]
+    "wrong", [{"networks": 1}, {"epochs": 0}, {"batch": 1}, {"segments": 0}, {"seed": -1}]
 )
 def test_bad_sizes_are_refused(wrong: dict[str, int]) -> None:
     ((name, value),) = wrong.items()
     with pytest.raises(ValueError, match=f"{name} is {value}; it must be"):
         trajectory_regularization(**{**TINY, **wrong})
-    with pytest.raises(ValueError, match=r"rates \[\]; each must hold at least one"):
+    with pytest.raises(ValueError, match=r"rates is \[\]; it must hold at least 1"):
         trajectory_regularization(rates=[])
 
 

@@ -469,7 +469,7 @@ def test_plot(model: str) -> None:
         ({"epochs": 0}, ValueError, "epochs is 0"),
         ({"moments": 1.5}, TypeError, "moments is 1.5"),
         ({"pairs": 11}, RuntimeError, "pairs is 11; 20 test images make 10"),
-        ({"train_images": 1}, RuntimeError, "1 training images make no minibatch"),
+        ({"train_images": 1}, ValueError, "train_images is 1; it must be at least 2"),
     ],
 )
 def test_bad_arguments(given: dict[str, Any], error: type[Exception], match: str) -> None:

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from pyexpr._arrays import FloatArray, integer, not_negative
+from pyexpr._arrays import FloatArray, not_negative
 from pyexpr._progress import Progress
+from pyexpr.experiments.checks import at_least
 from pyexpr.experiments.data import DataSet, Images, load_once
 from pyexpr.experiments.judging import estimate, limit, percent, signs
 from pyexpr.experiments.result import Claim, Result, Verdict, arguments_of
@@ -328,8 +329,8 @@ def adversarial(
     parameters = arguments_of(locals())
     if model not in ("perceptron", "convolutional"):
         raise ValueError(f'model is {model!r}; it must be "perceptron" or "convolutional"')
-    for name, least in {"attack_steps": 1, "images": 1, "networks": 2, "epochs": 0}.items():
-        integer(name, parameters[name], least)
+    at_least(parameters, train_images=2, test_images=2, epochs=0, networks=2, seed=0)
+    at_least(parameters, width=1, depth=1, attack_steps=1, images=1)
     if not not_negative("radius", radius):
         raise ValueError("radius is 0; it must be positive")
     held = {name: value for name, value in parameters.items() if name not in ("networks", "seed")}

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from pyexpr import theory
 from pyexpr._arrays import FloatArray, integer
 from pyexpr._progress import Progress
+from pyexpr.experiments.checks import at_least, hold
 from pyexpr.experiments.judging import NAMES, limit, percent, rate_a_layer, share, verdict
 from pyexpr.experiments.random_network import random_network
 from pyexpr.experiments.result import Claim, Result, arguments_of
@@ -285,12 +286,12 @@ def growth(
         As for `sweep`.
     """
     parameters = arguments_of(locals())
-    unknown = {*activations} - NAMES.keys()
-    if unknown or not activations:
+    hold(parameters, activations=1, weight_variances=1, bias_variances=1, widths=1)
+    if {*activations} - NAMES.keys():
         raise ValueError(f'activations is {activations!r}; it must hold "relu" or "hard_tanh"')
-    integer("depth", depth, 2)
-    integer("networks", networks, 2)
-    integer("seed", seed, 0)
+    at_least(parameters, width=1, depth=2, networks=2, seed=0)
+    for each in widths:
+        integer("widths", each, 1)
     varied = [(width, w, b) for w in weight_variances for b in bias_variances]
     varied += [(k, weight_variance, 0.0) for k in widths]
     settings = [*dict.fromkeys((kind, *rest) for kind in activations for rest in varied)]

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from pyexpr._arrays import FloatArray, integer, not_negative, real_array
+from pyexpr._arrays import FloatArray, not_negative, real_array
 from pyexpr._progress import Progress
+from pyexpr.experiments.checks import at_least
 from pyexpr.experiments.data import DataSet, load_once, random_pairs
 from pyexpr.experiments.judging import mean_and_error, rank_correlations, signs
 from pyexpr.experiments.learning import one_thread, train
@@ -436,11 +437,8 @@ def noise(
         As for `sweep`.
     """
     parameters = arguments_of(locals())
-    smallest = {"epochs": 1, "batch": 2, "draws": 1, "lines": 1, "networks": 2}
-    for name, least in smallest.items():
-        integer(name, parameters[name], least)
-    if test_images is not None:
-        integer("test_images", test_images, 2)
+    at_least(parameters, train_images=2, test_images=2, epochs=1, batch=2, networks=2, seed=0)
+    at_least(parameters, dense=1, draws=1, lines=1)
     noises = [
         *(("absolute", size) for size in _positive("absolute", absolute)),
         *(("relative", size) for size in _positive("relative", relative)),

@@ -16,6 +16,7 @@ from pyexpr import bounds, constructions
 from pyexpr._arrays import FloatArray, integer
 from pyexpr._progress import Progress
 from pyexpr.counting import count_patterns, count_regions, count_transitions
+from pyexpr.experiments.checks import hold
 from pyexpr.experiments.judging import (
     NAMES,
     limit,
@@ -401,9 +402,10 @@ def patterns(
     """
     parameters = arguments_of(locals())
     count, first_seed = integer("networks", networks, 2), integer("seed", seed, 0)
+    hold(parameters, depths=2, widths=2)
     for name, values in (("depths", depths), ("widths", widths)):
-        if len({*values}) < 2:
-            raise ValueError(f"{name} is {values!r}; it must hold at least 2 different ones")
+        for value in values:
+            integer(name, value, 1)
     shapes = dict.fromkeys([*((width, n) for n in depths), *((k, depth) for k in widths)])
     variances = {"relu": weight_variance, "hard_tanh": tanh_weight_variance}
     settings = [(kind, *shape) for kind in variances for shape in shapes]

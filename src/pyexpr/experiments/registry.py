@@ -63,7 +63,7 @@ EXPERIMENTS: Mapping[str, Experiment] = {
     ),
     "training": Experiment(training, {"epochs": 5, "moments": 4, "pairs": 1, "networks": 2}),
     "trajectory-regularization": Experiment(
-        trajectory_regularization, {"rates": [0.05], "epochs": 5, "seeds": 2}
+        trajectory_regularization, {"rates": [0.05], "epochs": 5, "networks": 2}
     ),
     "adversarial": Experiment(adversarial, {"images": 6, "networks": 3, "epochs": 10}),
 }

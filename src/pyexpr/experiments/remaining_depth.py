@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from pyexpr._arrays import FloatArray, integer
+from pyexpr._arrays import FloatArray
 from pyexpr._progress import Progress
 from pyexpr.counting import count_regions
+from pyexpr.experiments.checks import at_least
 from pyexpr.experiments.data import DataSet, load_once, random_pairs
 from pyexpr.experiments.judging import mean_and_error, rank_correlations, signs
 from pyexpr.experiments.learning import accuracies, one_thread, train
@@ -258,11 +259,8 @@ def remaining_depth(
         As for `sweep`.
     """
     parameters = arguments_of(locals())
-    smallest = {"depth": 3, "epochs": 1, "batch": 2, "lines": 1, "networks": 2}
-    for name, least in smallest.items():
-        integer(name, parameters[name], least)
-    if test_images is not None:
-        integer("test_images", test_images, 2)
+    at_least(parameters, train_images=2, test_images=2, epochs=1, batch=2, networks=2, seed=0)
+    at_least(parameters, width=1, depth=3, lines=1)
     others = {key: value for key, value in parameters.items() if key not in ("networks", "seed")}
     cells = [
         {**others, "layer": layer, "seed": seed + i}

@@ -121,8 +121,8 @@ class Sweep(Sequence[Values]):
         if self.failures:
             first, total = self.failures[0], len(self.failures) + len(self.rows)
             raise RuntimeError(
-                f"{len(self.failures)} of {plural(total, 'cell')} failed; the first is "
-                f"{first.parameters}: {first.error}\n{first.traceback}"
+                f"{len(self.failures)} of {plural(total, 'cell')} failed; {first.error} "
+                f"(with {first.parameters})\n{first.traceback}"
             )
 
     def __repr__(self) -> str:

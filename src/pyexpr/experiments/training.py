@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from pyexpr._arrays import FloatArray, integer
+from pyexpr._arrays import FloatArray
 from pyexpr._progress import Progress
+from pyexpr.experiments.checks import at_least
 from pyexpr.experiments.data import DataSet, load_once
 from pyexpr.experiments.judging import estimate, percent, signs, verdict
 from pyexpr.experiments.result import Claim, Result, Verdict, arguments_of
@@ -421,9 +422,8 @@ def training(
     for norm in norms:
         if norm not in ("none", "batch"):
             raise ValueError(f'norms holds {norm!r}; it must be of "none" and "batch"')
-    least = {"moments": 1, "pairs": 1, "epochs": 1, "networks": 2}
-    for name, number in least.items():
-        integer(name, parameters[name], number)
+    at_least(parameters, train_images=2, test_images=2, epochs=1, batch=2, networks=2, seed=0)
+    at_least(parameters, width=1, depth=2, moments=1, pairs=1)
     variances = _VARIANCES[model] if weight_variances is None else weight_variances
     settings = [*dict.fromkeys((float(variance), norm) for variance in variances for norm in norms)]
     if not settings:

@@ -13,8 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 import pyexpr
-from pyexpr._arrays import FloatArray, integer
+from pyexpr._arrays import FloatArray
 from pyexpr._progress import Progress
+from pyexpr.experiments.checks import at_least, hold
 from pyexpr.experiments.data import DataSet, load_once
 from pyexpr.experiments.judging import limit, percent, signs, standard_error
 from pyexpr.experiments.learning import Penalty, one_thread, train
@@ -53,12 +54,12 @@ class TrajectoryRegularizationResult(Result):
         Of `VARIANTS`.
     rate : float64 [R]
         Learning rates.
-    loss, train, test : float64 [V, R, seeds, epochs]
+    loss, train, test : float64 [V, R, networks, epochs]
         The mean cross entropy of an epoch without penalties, and accuracies behind it.
-    length : float64 [V, R, seeds, 2]
+    length : float64 [V, R, networks, 2]
         The mean length of the image in the output of segments between test images, before and
         after training.
-    regions : float64 [V, R, seeds, 2]
+    regions : float64 [V, R, networks, 2]
         The mean of their exact numbers of linear regions, before and after.
     """
 
@@ -74,7 +75,7 @@ class TrajectoryRegularizationResult(Result):
     regions: FloatArray
 
     def final(self, variant: str) -> FloatArray:
-        """Test accuracies at the end, at the rate that trains best: float64 [seeds].
+        """Test accuracies at the end, at the rate that trains best: float64 [networks].
 
         That with the highest mean accuracy on the training images.
         """
@@ -156,7 +157,7 @@ class TrajectoryRegularizationResult(Result):
             f"test accuracy {_accuracy(self.final(variant))} and {_accuracy(self.final(than))}, "
             "each at the rate that trains best",
             _clearly(gain),
-            f"judged by pairs of {len(gain)} seeds; {why}",
+            f"judged by pairs of {len(gain)} networks; {why}",
         )
 
     def _as_good(self) -> Claim:
@@ -169,7 +170,7 @@ class TrajectoryRegularizationResult(Result):
             f"test accuracy {_accuracy(ours)} and {_accuracy(batch)}, each at the rate that trains "
             "best",
             "no" if gain.mean() + reach < 0 else "yes" if as_good else "in part",
-            f"judged by pairs of {len(gain)} seeds, yes being surely less than "
+            f"judged by pairs of {len(gain)} networks, yes being surely less than "
             f"{percent(_MARGIN)} worse; the paper's architecture and training are not "
             "known in detail, and this network and its data are small",
         )
@@ -189,7 +190,7 @@ def trajectory_regularization(
     epochs: int = 15,
     batch: int = 64,
     segments: int = 8,
-    seeds: int = 3,
+    networks: int = 3,
     seed: int = 0,
     executor: Executor | None = None,
     path: str | PathLike[str] | None = None,
@@ -213,21 +214,15 @@ def trajectory_regularization(
         As for `modules.convolutional`.
     segments
         How many, between test images, are counted.
-    seeds
+    networks
         Networks of each kind; the i-th is drawn and trained by seed + i.
     executor, path, progress
         As for `sweep`.
     """
     parameters = arguments_of(locals())
-    if not variants or not rates:
-        raise ValueError(
-            f"variants is {variants!r} and rates {rates!r}; each must hold at least one"
-        )
-    for name, value, least in (("epochs", epochs, 1), ("batch", batch, 2), ("seeds", seeds, 2)):
-        integer(name, value, least)
-    for name, value in (("segments", segments), ("dense", dense)):
-        integer(name, value, 1)
-    integer("seed", seed, 0)
+    hold(parameters, variants=1, rates=1, channels=0)
+    at_least(parameters, train_images=2, test_images=2, epochs=1, batch=2, networks=2, seed=0)
+    at_least(parameters, segments=1, dense=1)
     for variant in variants:
         if variant not in VARIANTS:
             raise ValueError(f"variants has {variant!r}; each must be one of {VARIANTS}")
@@ -240,13 +235,13 @@ def trajectory_regularization(
         {"variant": variant, "rate": rate, "seed": seed + i, **held}
         for variant in variants
         for rate in rates
-        for i in range(seeds)
+        for i in range(networks)
     ]
     found = sweep(cells, train_variant, executor=executor, path=path, progress=progress)
     found.raise_failures()
 
     def column(name: str) -> FloatArray:
-        return found.column(name).reshape(len(variants), len(rates), seeds, -1)
+        return found.column(name).reshape(len(variants), len(rates), networks, -1)
 
     return TrajectoryRegularizationResult(
         parameters=parameters,

@@ -17,6 +17,7 @@ from pyexpr import theory
 from pyexpr._arrays import FloatArray, integer
 from pyexpr._progress import Progress
 from pyexpr.counting import count_transitions
+from pyexpr.experiments.checks import hold
 from pyexpr.experiments.judging import (
     NAMES,
     limit,
@@ -485,8 +486,7 @@ def transitions(
     parameters = arguments_of(locals())
     count, layers = integer("networks", networks, 2), integer("depth", depth, 2)
     first_seed = integer("seed", seed, 0)
-    if len({*widths}) < 3:
-        raise ValueError(f"widths is {widths!r}; it must hold at least 3 different ones")
+    hold(parameters, weight_variances=1, widths=3)
     settings: dict[tuple[str, int, float], None] = {}
     settings |= dict.fromkeys(("hard_tanh", width, w) for w in weight_variances)
     settings |= dict.fromkeys(("hard_tanh", k, weight_variance) for k in widths)
