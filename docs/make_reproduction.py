@@ -28,8 +28,9 @@ def take(record: Path) -> Result:
     figure = result.plot()
     figure.savefig(folder / f"{result.name}.png", dpi=130)
     pyplot.close(figure)
-    (folder / f"{result.name}.md").write_text(page(result, f"{result.name}.png"))
-    (folder / record.name).write_bytes(record.read_bytes())
+    (folder / f"{result.name}.md").write_text(page(result, f"{result.name}.png"), "utf-8")
+    arrays, _ = result.save(folder)
+    arrays.unlink()  # the record has the table
     return result
 
 
@@ -50,9 +51,9 @@ def main() -> None:
     )
     results = [(record.parent.name, take(record)) for record in records]
     overview = TARGET / "README.md"
-    before, rest = overview.read_text().split(BEGIN)
+    before, rest = overview.read_text("utf-8").split(BEGIN)
     _, after = rest.split(END)
-    overview.write_text(before + BEGIN + claims(results) + END + after)
+    overview.write_text(before + BEGIN + claims(results) + END + after, "utf-8")
 
 
 if __name__ == "__main__":

@@ -40,8 +40,8 @@ def test_the_table_of_bounds_is_that_of_its_script() -> None:
 @pytest.mark.parametrize("record", RECORDS, ids=lambda path: f"{path.parent.name}-{path.stem}")
 def test_the_pages_of_experiments_have_their_figures(record: Path) -> None:
     found = json.loads(record.read_text())
-    page = record.with_suffix(".md").read_text()
-    overview = (DOCS / "reproduction" / "README.md").read_text()
+    page = record.with_suffix(".md").read_text("utf-8")
+    overview = (DOCS / "reproduction" / "README.md").read_text("utf-8")
     rows = tuple(tuple(row) for row in found["table"]["rows"])
     assert Table(tuple(found["table"]["columns"]), rows).markdown() in page
     for claim in found["claims"]:
