@@ -230,7 +230,7 @@ class AdversarialResult(Result):
         ax.legend(frameon=False, fontsize="x-small", loc="center right")
         dress(
             ax,
-            title="where the decision first changes",
+            title="Where the decision first changes",
             x="Euclidean distance (pixel st. dev.)",
             y="share of images",
         )
@@ -247,7 +247,7 @@ class AdversarialResult(Result):
             ax.errorbar(k, mean, error, fmt="_", color=DARK, markersize=14, linewidth=1.0)
         ax.set_ylim(bottom=0.0)
         ax.set_xticks(range(len(self.kind)), [kind.replace(" ", "\n") for kind in self.kind])
-        dress(ax, title="bends a unit length", x="segment to", y="bends / Euclidean length")
+        dress(ax, title="Bends a unit length", x="segment to", y="bends / Euclidean length")
 
     def _draw_profile(self, ax: Axes) -> None:
         from pyexpr.plot.style import GREY, dress
@@ -262,7 +262,7 @@ class AdversarialResult(Result):
         ax.legend(frameon=False, fontsize="x-small")
         dress(
             ax,
-            title="margin on the way, one image",
+            title="Margin on the way, one image",
             x="Euclidean distance (pixel st. dev.)",
             y="logit of its class less the next",
         )

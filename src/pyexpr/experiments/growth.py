@@ -188,7 +188,8 @@ class GrowthResult(Result):
             f"off by at most {percent(off.max(initial=0.0))} where ReLU or width >= 100; above the "
             f"corrected base in {share(above)} settings",
             verdict(within & above, (reach <= _FINITE * self.expected)[wide]),
-            "mean field is of infinite width, and lies a little above at 100",
+            "mean field is of infinite width, and lies a little above at 100; yes would need every "
+            f"rate to be certain within {percent(_FINITE)}",
         )
 
     # --- pictures ---

@@ -174,7 +174,7 @@ class NoiseResult(Result):
             )
         return (
             "noise is measured by each layer's own weights, so that layers of different sizes can "
-            "be compared; clear is what is beyond 3 standard errors over networks"
+            "be compared; clear is a level of 1 % by Student's t over networks"
         )
 
     def _recalled(self) -> list[Claim]:

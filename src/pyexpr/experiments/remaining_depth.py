@@ -125,7 +125,7 @@ class RemainingDepthResult(Result):
             f"{self.layers - 1}; of {steps.size} steps to the next layer {(steps > 0).sum()} "
             f"clearly lower it, and {(steps < 0).sum()} clearly raise it",
             verdict,
-            "clear is what is beyond 3 standard errors of paired differences; layer 0 is left out, "
+            "clear is a level of 1 % by Student's t of paired differences; layer 0 is left out, "
             "as it has another number of parameters; depth, optimiser and rate of the paper are "
             "not known",
         )

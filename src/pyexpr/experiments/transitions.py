@@ -193,9 +193,10 @@ class TransitionsResult(Result):
         off = np.abs(measured / predicted - 1)
         return Claim(
             "the slope is that of Rice's formula, 1 / (pi |z|) for sign changes (theory here)",
-            f"hard-tanh, widths of {_WIDE} and more: off by at most {percent(off[0].max())} for "
-            f"transitions and {percent(off[1].max())} for sign changes; {share(within)} within "
-            f"{self._limit:.2g} standard errors and {percent(_FINITE)}",
+            f"hard-tanh, widths of {self.width[which].min()} and more: off by at most "
+            f"{percent(off[0].max())} for transitions and {percent(off[1].max())} for sign "
+            f"changes; {share(within)} within {self._limit:.2g} standard errors and "
+            f"{percent(_FINITE)}",
             verdict(within, reach <= _FINITE),
             "the formula is of infinite width; the paper observes the proportion without the "
             "constant",
