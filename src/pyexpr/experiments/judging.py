@@ -56,7 +56,12 @@ def limit(count: int) -> float:
     2.8 of 30, 5.8 of 4, 64 of 2: at a level of 1 %, two-sided. nan of one figure, so that no
     comparison with it holds.
     """
-    from scipy.stats import t
+    try:
+        from scipy.stats import t
+    except ImportError as error:
+        raise ImportError(
+            'judging claims needs scipy: pip install "pyexpr-regions[experiments]"'
+        ) from error
 
     return float(t.ppf(1 - _LEVEL / 2, count - 1)) if count > 1 else math.nan
 

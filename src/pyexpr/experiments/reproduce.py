@@ -73,7 +73,9 @@ def reproduce(
         taken = ", ".join(sorted(experiment.arguments))
         raise ValueError(f"arguments has {unknown!r}; those of {name} are {taken}")
     processes = thread_count(None) if workers is None else integer("workers", workers, 1)
-    import_module("pyexpr.plot")  # rather now than after minutes
+    import_module("pyexpr.plot")  # says what is missing, rather now than after minutes
+    if "data" in experiment.arguments:
+        import_module("pyexpr.torch")
     keywords = {**(experiment.quick if quick else {}), **given}
     folder = Path(directory)
     folder.mkdir(parents=True, exist_ok=True)
