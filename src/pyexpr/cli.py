@@ -303,7 +303,11 @@ def _add_reproduce(commands: Any) -> None:
     reproduce.add_argument(
         "experiment", choices=[*EXPERIMENT_NAMES, "all"], metavar="NAME", help="of one, or all"
     )
-    reproduce.add_argument("--quick", action="store_true", help="smaller, in about a minute each")
+    reproduce.add_argument(
+        "--quick",
+        action="store_true",
+        help="smaller, in less than a minute each: few networks, which make little clear",
+    )
     reproduce.add_argument(
         "--out", default="reproduction", metavar="DIR", help="reproduction if not given"
     )

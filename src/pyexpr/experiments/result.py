@@ -40,7 +40,8 @@ class Claim:
     ours : str
         The figures found.
     agrees : "yes", "no" or "in part"
-        Computed from the figures.
+        Computed from the figures: found clearly; not found, be it refuted or not clear; found in
+        some settings only, or by figures that are too uncertain to be sure.
     why : str
         What explains it, or limits it.
     """
