@@ -165,7 +165,8 @@ def _reproduce(arguments: argparse.Namespace) -> None:
         except (RuntimeError, *_TOLD) as error:
             if len(names) == 1 and not isinstance(error, RuntimeError):
                 raise
-            print(f"pyexpr: {name}: {str(error).splitlines()[0]}", file=sys.stderr)
+            first_line, _, _ = str(error).partition("\n")  # a traceback follows
+            print(f"pyexpr: {name}: {first_line}", file=sys.stderr)
             failed.append(name)
             continue
         print(result, f"\nin {Path(arguments.out, name)}.md, .png, .json, .npz\n")
@@ -306,7 +307,7 @@ def _add_reproduce(commands: Any) -> None:
     reproduce.add_argument(
         "--quick",
         action="store_true",
-        help="smaller, in less than a minute each: few networks, which make little clear",
+        help="smaller, all in some minutes: few networks, which make little clear",
     )
     reproduce.add_argument(
         "--out", default="reproduction", metavar="DIR", help="reproduction if not given"

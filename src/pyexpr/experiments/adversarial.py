@@ -7,16 +7,18 @@ from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from os import PathLike
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from pyexpr._arrays import FloatArray, not_negative
 from pyexpr._progress import Progress
+from pyexpr.experiments import modules
 from pyexpr.experiments.checks import at_least
 from pyexpr.experiments.data import DataSet, Images, load_once
 from pyexpr.experiments.judging import estimate, limit, percent, signs
+from pyexpr.experiments.modules import Model
 from pyexpr.experiments.result import Claim, Result, Verdict, arguments_of
 from pyexpr.experiments.sweep import sweep
 from pyexpr.experiments.table import Table
@@ -28,7 +30,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from torch import Tensor, nn
 
-Model: TypeAlias = Literal["perceptron", "convolutional"]
 Bools: TypeAlias = npt.NDArray[np.bool_]
 
 KINDS = ("PGD", "FGSM", "random", "same class", "other class")
@@ -371,7 +372,10 @@ def attacked(
 
     chosen = load_once(data).subset(train_images, test_images)
     with one_thread():
-        module = _module(model, chosen, width, depth, weight_variance, seed)
+        module = modules.classifier(
+            model, chosen.shape, chosen.classes, width=width, depth=depth, activation="relu",
+            weight_variance=weight_variance, seed=seed,
+        )  # fmt: skip
         train(module, chosen, epochs=epochs, rate=rate, seed=seed)
         accuracy = accuracies(module, chosen)
         rows, ends = _segments(module, chosen, images, radius, attack_steps, seed)
@@ -391,17 +395,6 @@ def attacked(
         "profile": [_margins(net, starts[shown], end, true) for end in shown_ends],
         "profile_length": [_norm(end, starts[shown]) for end in shown_ends],
     }
-
-
-def _module(
-    model: Model, data: DataSet, width: int, depth: int, variance: float, seed: int
-) -> nn.Module:
-    from pyexpr.experiments import modules
-
-    given: dict[str, Any] = {"activation": "relu", "weight_variance": variance, "seed": seed}
-    if model == "perceptron":
-        return modules.perceptron(data.shape, data.classes, width=width, depth=depth, **given)
-    return modules.convolutional(data.shape, data.classes, **given)
 
 
 # --- segments ---

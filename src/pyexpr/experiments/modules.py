@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 if TYPE_CHECKING:
     import torch
     from torch import nn
 
 Norm: TypeAlias = Literal["none", "batch", "trajectory"]
+Model: TypeAlias = Literal["perceptron", "convolutional"]
 
 
 def perceptron(
@@ -111,6 +112,15 @@ def convolutional(
     children["act_dense"] = _activation(activation)
     children["readout"] = nn.Linear(dense, classes)
     return _drawn(nn.Sequential(children), weight_variance, bias_variance, seed)
+
+
+def classifier(
+    model: Model, shape: Sequence[int], classes: int, *, width: int, depth: int, **drawn: Any
+) -> nn.Sequential:
+    """A `perceptron` of this width and depth, or `convolutional`, which has sizes of its own."""
+    if model == "perceptron":
+        return perceptron(shape, classes, width=width, depth=depth, **drawn)
+    return convolutional(shape, classes, **drawn)
 
 
 def weight_layers(module: nn.Module) -> list[nn.Module]:

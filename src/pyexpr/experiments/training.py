@@ -11,16 +11,18 @@ from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from os import PathLike
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from pyexpr._arrays import FloatArray
 from pyexpr._progress import Progress
+from pyexpr.experiments import modules
 from pyexpr.experiments.checks import at_least
 from pyexpr.experiments.data import DataSet, load_once
 from pyexpr.experiments.judging import estimate, percent, signs, verdict
+from pyexpr.experiments.modules import Model
 from pyexpr.experiments.result import Claim, Result, Verdict, arguments_of
 from pyexpr.experiments.sweep import sweep
 from pyexpr.experiments.table import Table
@@ -33,7 +35,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from torch import nn
 
-Model: TypeAlias = Literal["perceptron", "convolutional"]
 
 _LARGE = 8.0  # weight variances from here on are large ones: the paper has 3 and 16
 _WHERE = ("data", "random")
@@ -494,7 +495,10 @@ def trained(
     steps = _steps(len(images.x_train), epochs, batch, moments)
     rows: list[dict[str, Any]] = []
     with one_thread():
-        module = _module(model, images, width, depth, weight_variance, norm, seed)
+        module = modules.classifier(
+            model, images.shape, images.classes, width=width, depth=depth, norm=norm,
+            activation=_ACTIVATIONS[model], weight_variance=weight_variance, seed=seed,
+        )  # fmt: skip
 
         def watch(step: int) -> None:
             if step in steps:
@@ -507,19 +511,6 @@ def trained(
         "norms": _norms(module),
         **{name: np.array([row[name] for row in rows]) for name in rows[0]},
     }
-
-
-def _module(
-    model: Model, data: DataSet, width: int, depth: int, variance: float, norm: str, seed: int
-) -> nn.Module:
-    from pyexpr.experiments import modules
-
-    given: dict[str, Any] = {
-        "activation": _ACTIVATIONS[model], "weight_variance": variance, "norm": norm, "seed": seed
-    }  # fmt: skip
-    if model == "perceptron":
-        return modules.perceptron(data.shape, data.classes, width=width, depth=depth, **given)
-    return modules.convolutional(data.shape, data.classes, **given)
 
 
 def _points(data: DataSet, pairs: int, seed: int) -> FloatArray:
