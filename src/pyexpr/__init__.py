@@ -22,6 +22,7 @@ from pyexpr.io.npz import save
 from pyexpr.io.regions import save_regions
 from pyexpr.io.traces import load_trace
 from pyexpr.network import Layer, Network, as_network
+from pyexpr.stack import NetworkStack
 from pyexpr.streaming.block import RegionBlock
 from pyexpr.streaming.stream import RegionStream, stream
 from pyexpr.tracing.algebraic import AlgebraicNumber
@@ -64,6 +65,7 @@ __all__ = [
     "Line",
     "Moment",
     "Network",
+    "NetworkStack",
     "PReLU",
     "PiecewiseLinear",
     "Polyline",

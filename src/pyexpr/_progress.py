@@ -7,10 +7,11 @@ from contextlib import contextmanager
 from typing import Any, TypeAlias
 
 Progress: TypeAlias = bool | Callable[[float], object]
+Tell: TypeAlias = Callable[[float], object] | None
 
 
 @contextmanager
-def progress_bar(progress: Progress, what: str) -> Iterator[Callable[[float], object] | None]:
+def progress_bar(progress: Progress, what: str) -> Iterator[Tell]:
     """What to call with the share of the work that is done, within [0, 1], now and then.
 
     Parameters
@@ -42,6 +43,13 @@ def progress_bar(progress: Progress, what: str) -> Iterator[Callable[[float], ob
         progress(1.0)
     else:
         raise TypeError(f"progress is {progress!r}; it must be True, False or a function")
+
+
+def part_of(tell: Tell, done: int, more: int, total: int) -> Tell:
+    """What to call with the share of the next `more` of `total` units, after `done` of them."""
+    if tell is None:
+        return None
+    return lambda share: tell((done + share * more) / total)
 
 
 def has_bars() -> bool:

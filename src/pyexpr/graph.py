@@ -239,7 +239,7 @@ def renumbered(node: Node, number: dict[int, int]) -> Node:
 def describe(graph: Graph) -> str:
     """A line for every tensor, with its shape and where it comes from; and totals."""
     rows = [
-        (str(i), _name(node), "x".join(map(str, node.shape)), ", ".join(map(str, sources(node))))
+        (str(i), name_of(node), "x".join(map(str, node.shape)), ", ".join(map(str, sources(node))))
         for i, node in enumerate(graph.nodes)
     ]
     table = [("", "tensor", "shape", "from"), *rows]
@@ -258,7 +258,8 @@ def describe(graph: Graph) -> str:
     return "\n".join([*lines, f"{plural(neurons, 'neuron')}, {plural(parameters, 'parameter')}"])
 
 
-def _name(node: Node) -> str:
+def name_of(node: Node) -> str:
+    """What it is, in a word or two; weights, strides and the like are not told."""
     if isinstance(node, Input):
         return "input"
     if isinstance(node, Layer):

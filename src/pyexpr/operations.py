@@ -32,6 +32,11 @@ class Operation(Protocol):
         """How many different ones its outputs have."""
         ...
 
+    @property
+    def structure(self) -> tuple[object, ...]:
+        """Equal for operations that differ in nothing but their weights."""
+        ...
+
     def apply(self, x: FloatArray) -> FloatArray:
         """[B, inputs] -> [B, outputs], in float64."""
         ...
@@ -79,6 +84,10 @@ class Dense:
     @property
     def n_biases(self) -> int:
         return self.outputs
+
+    @property
+    def structure(self) -> tuple[object, ...]:
+        return Dense, self.weight.shape
 
     def apply(self, x: FloatArray) -> FloatArray:
         product: FloatArray = x @ self.weight.T
@@ -159,6 +168,11 @@ class Convolution(Remade):
     @property
     def n_biases(self) -> int:
         return len(self.kernel)
+
+    @property
+    def structure(self) -> tuple[object, ...]:
+        settings = self.size, self.strides, self.pads, self.dilations, self.groups
+        return Convolution, self.kernel.shape, *settings
 
     def apply(self, x: FloatArray) -> FloatArray:
         top, left, bottom, right = self.pads
@@ -267,6 +281,10 @@ class Sparse(Remade):
     @property
     def n_biases(self) -> int:
         return 0
+
+    @property
+    def structure(self) -> tuple[object, ...]:
+        return Sparse, self.inputs, self.first.tobytes(), self.column.tobytes()
 
     def apply(self, x: FloatArray) -> FloatArray:
         sums = np.zeros((len(x), self.outputs))
