@@ -28,6 +28,7 @@ void register_network(py::module_& module);
 void register_trajectory(py::module_& module);
 void register_counting(py::module_& module);
 void register_trace(py::module_& module);
+void register_device(py::module_& module);
 
 // Pre-activations of a layer, or the output, are beyond float64.
 struct Overflow {

@@ -28,4 +28,5 @@ PYBIND11_MODULE(_core, module) {
     pyexpr::python::register_trajectory(module);
     pyexpr::python::register_counting(module);
     pyexpr::python::register_trace(module);
+    pyexpr::python::register_device(module);
 }

@@ -7,6 +7,7 @@
 #include <variant>
 
 #include "bindings.hpp"
+#include "pyexpr/plan.hpp"
 
 namespace pyexpr::python {
 namespace {
@@ -144,7 +145,7 @@ std::vector<Layer> make_layers(const std::vector<LayerArrays>& arrays,
     return layers;
 }
 
-std::shared_ptr<Network> make_network(const std::vector<std::shared_ptr<const AffineMap>>& maps,
+std::shared_ptr<Network> make_network(const std::vector<std::shared_ptr<AffineMap>>& maps,
                                       const std::vector<ActivationArrays>& activations,
                                       const std::vector<LayerArrays>& layers) {
     require(!maps.empty() && activations.size() + 1 == maps.size(),
@@ -173,6 +174,61 @@ py::array weight(const py::object& self) {
     return view;
 }
 
+// What is read here lives as long as its owner.
+template <class T>
+py::array view(const T* data, std::vector<py::ssize_t> shape, const py::object& owner) {
+    py::array out(py::dtype::of<T>(), std::move(shape), data, owner);
+    out.attr("flags").attr("writeable") = false;
+    return out;
+}
+
+// The arrays of a block's operation: ("dense", weight [in, out]), ("convolution", shape, kernel) or
+// ("sparse", first, column, weight), after the offsets of its inputs and outputs.
+py::tuple block_arrays(const Block& block, const py::object& owner) {
+    const auto n = [](std::size_t size) { return static_cast<py::ssize_t>(size); };
+    const auto integers = [&](const auto& values) {
+        return take(std::vector<std::int64_t>(values.begin(), values.end()));
+    };
+    if (const auto* dense = std::get_if<Dense>(&block.operation()))
+        return py::make_tuple(block.in_offset, block.out_offset, "dense",
+                              view(dense->columns(), {n(dense->inputs()), n(dense->outputs())},
+                                   owner));
+    if (const auto* convolution = std::get_if<Convolution>(&block.operation())) {
+        const ConvolutionShape& s = convolution->shape();
+        const std::array<std::size_t, 17> shape{s.channels_in,  s.height,        s.width,
+                                                s.channels_out, s.kernel_height, s.kernel_width,
+                                                s.stride_y,     s.stride_x,      s.pad_top,
+                                                s.pad_left,     s.pad_bottom,    s.pad_right,
+                                                s.dilation_y,   s.dilation_x,    s.groups,
+                                                s.out_height(), s.out_width()};
+        return py::make_tuple(block.in_offset, block.out_offset, "convolution", integers(shape),
+                              view(convolution->weights().data(),
+                                   {n(s.channels_out), n(convolution->terms())}, owner));
+    }
+    const auto& sparse = std::get<Sparse>(block.operation());
+    return py::make_tuple(block.in_offset, block.out_offset, "sparse", integers(sparse.first()),
+                          integers(sparse.columns()),
+                          view(sparse.weights().data(), {n(sparse.weights().size())}, owner));
+}
+
+// A level's activation: (thresholds, slopes, offsets, low parts of offsets, the largest offset,
+// whether evaluating it rounds nothing).
+py::tuple activation_arrays(const Activation& phi, const py::object& owner) {
+    const auto pieces = static_cast<py::ssize_t>(phi.pieces());
+    const auto width = static_cast<py::ssize_t>(phi.width());
+    std::vector<double> offsets, lows;
+    for (std::size_t piece = 0; piece < phi.pieces(); ++piece)
+        for (std::size_t q = 0; q < phi.width(); ++q) {
+            offsets.push_back(phi.offset(piece, q));
+            lows.push_back(phi.offset_low(piece, q));
+        }
+    return py::make_tuple(view(phi.all_thresholds().data(), {pieces - 1}, owner),
+                          view(phi.slopes().data(), {pieces, width}, owner),
+                          take(std::move(offsets), {pieces, width}),
+                          take(std::move(lows), {pieces, width}), phi.largest_offset(),
+                          phi.evaluates_exactly());
+}
+
 }  // namespace
 
 void register_network(py::module_& module) {
@@ -196,10 +252,56 @@ void register_network(py::module_& module) {
         py::arg("inputs"), py::arg("first"), py::arg("column"), py::arg("weight"));
     py::class_<AffineMap, std::shared_ptr<AffineMap>>(module, "AffineMap",
                                                       "x -> W x + b, W being a sum of blocks.")
-        .def(py::init(&affine_map), py::arg("inputs"), py::arg("bias"), py::arg("blocks"));
+        .def(py::init(&affine_map), py::arg("inputs"), py::arg("bias"), py::arg("blocks"))
+        .def_property_readonly("inputs", &AffineMap::inputs)
+        .def_property_readonly("outputs", &AffineMap::outputs)
+        .def_property_readonly("terms",
+                               [](const AffineMap& map) {  // roundings of a row's sums
+                                   return map.terms() + map.blocks().size() + 1;
+                               })
+        .def_property_readonly("frobenius_norm", &AffineMap::frobenius_norm)
+        .def("spectral_norm", &AffineMap::spectral_norm, py::call_guard<py::gil_scoped_release>())
+        .def_property_readonly("bias",
+                               [](const py::object& self) {
+                                   const auto& map = self.cast<const AffineMap&>();
+                                   return view(map.bias(), {py::ssize_t(map.outputs())}, self);
+                               })
+        .def_property_readonly("row_norms",
+                               [](const py::object& self) {
+                                   const auto& map = self.cast<const AffineMap&>();
+                                   return view(map.row_norms(), {py::ssize_t(map.outputs())}, self);
+                               })
+        .def_property_readonly("blocks", [](const py::object& self) {
+            py::list out;
+            for (const Block& block : self.cast<const AffineMap&>().blocks())
+                out.append(block_arrays(block, self));
+            return out;
+        });
     py::class_<Network, std::shared_ptr<Network>>(module, "Network",
                                                   "Affine maps with activations between them.")
-        .def(py::init(&make_network), py::arg("maps"), py::arg("activations"), py::arg("layers"));
+        .def(py::init(&make_network), py::arg("maps"), py::arg("activations"), py::arg("layers"))
+        .def_property_readonly("depth", &Network::depth)
+        .def_property_readonly("pools", &Network::pools)
+        .def_property_readonly("extended_levels",
+                               [](const Network& network) {
+                                   const py::gil_scoped_release no_gil;
+                                   return Plan(network, true, [] {}).extended_levels;
+                               })
+        .def("map",
+             [](const Network& network, std::size_t l) {
+                 if (l > network.depth()) throw py::index_error("l: no such level");
+                 return l < network.depth() ? network.level(l).before : network.shared_readout();
+             })
+        .def("activation",
+             [](const py::object& self, std::size_t l) {
+                 const auto& network = self.cast<const Network&>();
+                 if (l >= network.depth()) throw py::index_error("l: no such level");
+                 return activation_arrays(network.level(l).activation, self);
+             })
+        .def("lipschitz", [](const Network& network, std::size_t l) {
+            if (l >= network.depth()) throw py::index_error("l: no such level");
+            return network.level(l).lipschitz();
+        });
 }
 
 }  // namespace pyexpr::python

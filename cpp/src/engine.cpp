@@ -6,42 +6,12 @@
 #include <optional>
 #include <utility>
 
-#include "pyexpr/rounding.hpp"
+#include "pyexpr/plan.hpp"
 #include "pyexpr/start.hpp"
 #include "pyexpr/team.hpp"
 
 namespace pyexpr {
 namespace {
-
-// Plain rows are used where their rounding, grown through the levels behind, leaves the filter about
-// so many questions a row.
-constexpr double questions_a_row = 0x1p-10;
-
-// By how much the maps' norms let an error grow, and which levels' rounding that makes large: the
-// first levels have few cells, but what they lose grows through all that follow.
-struct Plan {
-    // [depth + 1]: of an error in a level's inputs up to the last level; that of the first is unused.
-    std::vector<double> growth;
-    std::size_t extended_levels = 0;  // a line's partitions before it have extended rows
-
-    Plan(const Network& network, const Options& options) : growth(network.depth() + 1, 1.0) {
-        if (!options.certify) return;
-        std::size_t widest = 1;
-        for (std::size_t l = 0; l < network.depth(); ++l)
-            widest = std::max(widest, network.level(l).activation.width());
-        const double small_error = questions_a_row / static_cast<double>(widest);
-        double grown = 1;
-        for (std::size_t l = network.depth(); l-- > 0;) {
-            options.poll();
-            const Level& level = network.level(l);
-            const double lipschitz = level.lipschitz();
-            const double loss = gamma(level.map().terms()) * level.map().frobenius_norm() *
-                                lipschitz;
-            if (extended_levels == 0 && !(loss * grown <= small_error)) extended_levels = l + 1;
-            if (l > 0) growth[l] = grown *= lipschitz * level.map().spectral_norm();
-        }
-    }
-};
 
 // Until then a run is not shared: starting threads takes about a tenth of it.
 constexpr std::chrono::microseconds soon{600};
@@ -497,7 +467,7 @@ double Workspaces::take_flops() {
 
 Certificate run(const Network& network, const Trajectory& trajectory, Sink& sink,
                 Workspaces& workspaces, const Options& options) {
-    const Run run{network, trajectory, options, Plan(network, options)};
+    const Run run{network, trajectory, options, Plan(network, options.certify, options.poll)};
     Certificate certificate;
     if (options.threads <= 1) {
         certificate = run_alone(run, sink, workspaces);

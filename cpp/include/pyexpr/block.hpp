@@ -76,6 +76,7 @@ public:
     std::size_t terms() const { return taps_; }
     std::size_t column_terms() const { return s_.channels_out * window_; }
     const std::vector<double>& weights() const { return kernel_; }
+    const ConvolutionShape& shape() const { return s_; }
 
     template <class Visit>
     void for_each_in_row(std::size_t q, Visit&& visit) const;
@@ -115,6 +116,8 @@ public:
     std::size_t terms() const { return terms_; }
     std::size_t column_terms() const { return column_terms_; }
     const std::vector<double>& weights() const { return weight_; }
+    const std::vector<std::size_t>& first() const { return first_; }
+    const std::vector<std::uint32_t>& columns() const { return column_; }
 
     template <class Visit>
     void for_each_in_row(std::size_t q, Visit&& visit) const {

@@ -41,6 +41,7 @@ public:
     std::size_t depth() const { return levels_.size(); }
     const Level& level(std::size_t l) const { return levels_[l]; }
     const AffineMap& readout() const { return *readout_; }
+    const std::shared_ptr<const AffineMap>& shared_readout() const { return readout_; }
     // The affine map into level l, or into the output for l == depth().
     const AffineMap& map(std::size_t l) const { return l < depth() ? levels_[l].map() : *readout_; }
     std::size_t inputs() const { return map(0).inputs(); }

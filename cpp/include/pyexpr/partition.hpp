@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "pyexpr/ball.hpp"
@@ -131,6 +132,7 @@ public:
     void resize(std::size_t levels) { levels_.resize(levels); }
     // One to be filled, which no copy shares.
     Partition& renew(std::size_t l);
+    void add(std::shared_ptr<Partition> level) { levels_.push_back(std::move(level)); }
     // Those up to a level.
     Partitions up_to(std::size_t level) const;
     std::size_t bytes() const;  // of the rows, which are nearly all of it

@@ -10,6 +10,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "pyexpr/adjoint.hpp"
@@ -52,6 +53,8 @@ public:
     double position(const Pattern& pattern, const Vertex& vertex);
 
     const Certificate& certificate() const { return certificate_; }
+    // Begins a new one.
+    Certificate take_certificate() { return std::exchange(certificate_, {}); }
     // Called before every decision that the filter leaves; may throw to stop.
     std::function<void()> poll = [] {};
 

@@ -1,15 +1,19 @@
 // Upward rounded bounds: the only place where the filter's constants are written.
 #pragma once
 
+#include "pyexpr/portable.hpp"
+
+#ifndef __CUDACC_RTC__
 #include <cfloat>
-#include <cmath>
-#include <cstddef>
 #include <limits>
+#endif
 
 namespace pyexpr {
 
+#ifndef __CUDACC_RTC__
 static_assert(std::numeric_limits<double>::is_iec559 && FLT_EVAL_METHOD == 0,
               "the bounds are proved for IEEE 754 doubles, each operation rounded to one");
+#endif
 
 inline constexpr double unit_roundoff = 0x1p-53;
 
@@ -18,12 +22,12 @@ inline constexpr double underflow = 0x1p-990;
 
 // Every bound is a sum of products of non-negative doubles. Fewer than 2^20 roundings lose less
 // than 2^-32 of it, which this factor gives back. A bound that is no number bounds nothing.
-inline double up(double bound) {
-    return bound == bound ? bound * (1 + 0x1p-30) : std::numeric_limits<double>::infinity();
+PYEXPR_ANYWHERE inline double up(double bound) {
+    return bound == bound ? bound * (1 + 0x1p-30) : infinity();
 }
 
 // k u / (1 - k u): the relative error of a sum of k products in any order, fused or not.
-inline double gamma(std::size_t k) {
+PYEXPR_ANYWHERE inline double gamma(size_t k) {
     const double ku = static_cast<double>(k) * unit_roundoff;
     return up(ku / (1 - ku));
 }
@@ -31,7 +35,7 @@ inline double gamma(std::size_t k) {
 // The same for a compensated sum of k products and a constant, kept as high + low: each of its
 // terms leaves an error of at most u times the partial sum, collected in the low part with a
 // relative error of (k + 8) u.
-inline double compensated(std::size_t k) {
+PYEXPR_ANYWHERE inline double compensated(size_t k) {
     const double terms = static_cast<double>(k) + 8;
     return up(terms * terms * unit_roundoff * unit_roundoff);
 }

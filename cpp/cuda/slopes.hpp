@@ -1,0 +1,49 @@
+// Whether the outputs' slope surely changes at a breakpoint.
+#pragma once
+
+#include "pyexpr/rounding.hpp"
+#include "types.hpp"
+
+namespace pyexpr::cuda {
+
+enum class Bend : Byte { none, sure, unsure, not_finite };
+
+// At vertex i + 1, between cells i and i + 1, and how far apart the slopes are, relative to the
+// larger. Nothing bends where one of these is no cell.
+PYEXPR_ANYWHERE inline void compare_slopes(i64 i, i64 outputs, const f64* rows, const f64* t,
+                                           const i64* piece, i64 pieces_of_network,
+                                           const f64* scale, const f64* alpha, Byte* bends,
+                                           f64* gap) {
+    bends[i] = static_cast<Byte>(Bend::none);
+    gap[i] = infinity();
+    if (piece[i] != piece[i + 1] || piece[i + 1] != piece[i + 2]) return;
+    const f64* unit = scale + piece[i] / pieces_of_network * outputs;
+    const f64 before = t[i + 1] - t[i], after = t[i + 2] - t[i + 1];
+    Bend bend = Bend::unsure;
+    f64 finite = 0;
+    for (i64 q = 0; q < outputs; ++q) {
+        const f64 x = rows[i * outputs + q], y = rows[(i + 1) * outputs + q];
+        const f64 z = rows[(i + 2) * outputs + q];
+        finite += x * 0 + y * 0 + z * 0;
+        if (bend == Bend::sure || !(before > 0) || !(after > 0)) continue;
+        const f64 left = (y - x) / before, right = (z - y) / after, change = ::fabs(left - right);
+        const f64 error_left = up((unit[q] * (alpha[i] + alpha[i + 1]) +
+                                   8 * unit_roundoff * (::fabs(x) + ::fabs(y)) + underflow) /
+                                  before);
+        const f64 error_right = up((unit[q] * (alpha[i + 1] + alpha[i + 2]) +
+                                    8 * unit_roundoff * (::fabs(y) + ::fabs(z)) + underflow) /
+                                   after);
+        if (change > up(error_left + error_right) && change < infinity()) {
+            bend = Bend::sure;
+            gap[i] = change / largest(::fabs(left), ::fabs(right));
+        }
+    }
+    bends[i] = static_cast<Byte>(finite == 0 ? bend : Bend::not_finite);
+}
+
+// Of boundary i, at vertex i + 1.
+PYEXPR_ANYWHERE inline void count_bend(i64 i, const Byte* bends, const i64* piece, i64* counts) {
+    if (bends[i] == static_cast<Byte>(Bend::sure)) count_one(counts + piece[i + 1]);
+}
+
+}  // namespace pyexpr::cuda

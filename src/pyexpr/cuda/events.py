@@ -1,0 +1,198 @@
+"""Where the neurons of a level change their letters on the cells of a run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from math import inf
+
+from pyexpr import _core
+from pyexpr.cuda.devices import Array, Device
+from pyexpr.cuda.networks import Level
+from pyexpr.cuda.partition import Partition
+
+
+@dataclass(frozen=True, eq=False)
+class Points:
+    """Breakpoints inside cells, in order.
+
+    Attributes
+    ----------
+    cell, neuron, threshold : int64 [points]
+        One of the neurons that switch there.
+    t, tau : float64 [points]
+    displacement : float64 [points]
+        What switching there adds to the vertex's eps.
+    event_neuron, event_threshold, event_point : int64 [events]
+        All neurons that switch, in the order of their points.
+    """
+
+    cell: Array
+    t: Array
+    tau: Array
+    neuron: Array
+    threshold: Array
+    displacement: Array
+    event_neuron: Array
+    event_threshold: Array
+    event_point: Array
+
+    def __len__(self) -> int:
+        return len(self.t)
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """What happens on a run of cells.
+
+    Attributes
+    ----------
+    left, crossing : uint64 [cells, words]
+        Letters at the left end of each cell, and those that change on it.
+    displacement : float64 [vertices]
+        What neurons that the filter left open add to a vertex's eps.
+    """
+
+    left: Array
+    crossing: Array
+    displacement: Array
+    points: Points
+
+
+@dataclass
+class Asked:
+    """Decisions that the filter took, and how close the closest was."""
+
+    signs: int = 0
+    sign_gap: float = inf
+    orders: int = 0
+    order_gap: float = inf
+    slopes: int = 0
+    slope_gap: float = inf
+
+
+@dataclass(frozen=True, eq=False)
+class Filtered:
+    """What the filter alone knows: of cells that are `hard`, nothing."""
+
+    found: Found
+    hard: Array  # uint8 [cells]
+    any_hard: bool
+
+
+class Filter:
+    """Finds events on a device."""
+
+    def __init__(self, device: Device, pieces_of_network: int) -> None:
+        self._device = device
+        self._pieces = pieces_of_network
+        self.asked = Asked()
+
+    def find(self, number: int, level: Level, p: Partition) -> Filtered:
+        """The events of level `number` on all cells of p.
+
+        Raises
+        ------
+        _core.NotFinite
+            A pre-activation is not finite.
+        """
+        xp, run = self._device.xp, self._device.run
+        positive, hard = self._signs(number, level, p)
+        cells, words = p.cells, p.cells * level.row
+        piece = p.vertices.piece
+        left, crossing = xp.empty((cells, level.row), "u8"), xp.empty((cells, level.row), "u8")
+        counts = xp.empty(words, "i8")
+        run("find_letters", words, level.row, piece, hard, positive, left, crossing, counts)
+        points = self._locate(level, p, crossing, xp.cumsum(counts), counts)
+        if len(points) > 1:
+            gap = xp.empty(len(points) - 1)
+            run("mark_close", len(gap), points.cell, points.t, points.tau, hard, gap)
+            self.asked.orders += len(gap)
+            self.asked.order_gap = min(self.asked.order_gap, float(gap.min()))
+        found = Found(left, crossing, xp.zeros(cells + 1), points)
+        return Filtered(found, hard, bool(hard.any()))
+
+    def _signs(self, number: int, level: Level, p: Partition) -> tuple[Array, Array]:
+        """Letters at vertices, uint64 [vertices, words], and cells of which one is open."""
+        xp, run = self._device.xp, self._device.run
+        at, vertices = p.vertices, len(p.vertices)
+        words = vertices * level.row
+        other, absolute = xp.empty(vertices, "i8"), xp.empty(vertices)
+        relative = xp.empty(vertices)
+        speed = self._device.upload(p.speed)
+        run(
+            "margins", vertices, vertices, at.t, at.tau, at.piece, self._pieces, speed, p.alpha,
+            other, absolute, relative,
+        )  # fmt: skip
+        positive, unsure, gap = xp.empty(words, "u8"), xp.empty(words, "u8"), xp.empty(words)
+        run(
+            "signs", words, p.rows, level.entries, level.width, level.count, level.thresholds,
+            at.piece, self._pieces, level.map.row_norms, p.norm, other, absolute, relative,
+            positive, unsure, gap,
+        )  # fmt: skip
+        if words:
+            closest = float(gap.min())
+            if closest < 0:
+                first = int(gap.argmin()) // level.row
+                raise _core.NotFinite(number, int(at.piece[first]))
+            self.asked.sign_gap = min(self.asked.sign_gap, closest)
+            self.asked.signs += vertices * level.width * level.count
+        hard = xp.zeros(p.cells, "u1")
+        run("mark_unsure", words, level.row, vertices, unsure, hard)
+        return positive, hard
+
+    def _locate(
+        self, level: Level, p: Partition, crossing: Array, ends: Array, counts: Array
+    ) -> Points:
+        """One point an event, in the order of their floats."""
+        xp, at = self._device.xp, p.vertices
+        count = int(ends[-1]) if len(ends) else 0
+        cell, neuron, threshold = (xp.empty(count, "i8") for _ in range(3))
+        t, tau, displacement = (xp.empty(count) for _ in range(3))
+        self._device.run(
+            "locate", len(counts), crossing, ends - counts, p.rows, p.lows, level.entries,
+            level.width, level.count, level.thresholds, at.piece, self._pieces,
+            level.map.row_norms, level.lipschitz, at.t, at.tau, p.alpha, cell, neuron, threshold,
+            t, tau, displacement,
+        )  # fmt: skip
+        order = xp.lexsort(xp.stack([t, cell.astype("f8")]))
+        neuron, threshold = neuron[order], threshold[order]
+        return Points(
+            cell[order], t[order], tau[order], neuron, threshold, displacement[order], neuron,
+            threshold, xp.arange(count),
+        )  # fmt: skip
+
+
+def merged(device: Device, filtered: Filtered, host: Found, cells: Array, vertices: Array) -> Found:
+    """What the filter found, with what was settled elsewhere on these cells in its place.
+
+    `cells`, `vertices`: int64, the numbers of the host's; its points' cells count all cells.
+    """
+    xp, found = device.xp, filtered.found
+    found.left[cells], found.crossing[cells] = host.left, host.crossing
+    found.displacement[vertices] = host.displacement
+    settled = xp.zeros(len(found.left), bool)
+    settled[cells] = True
+    mine, theirs = found.points, host.points
+    kept = xp.flatnonzero(~settled[mine.cell])
+    cell = xp.concatenate([mine.cell[kept], theirs.cell])
+    order = xp.lexsort(xp.stack([xp.arange(len(cell)), cell]))
+    rank = xp.empty(len(order), "i8")
+    rank[order] = xp.arange(len(order))
+
+    def both(name: str) -> Array:
+        return xp.concatenate([getattr(mine, name)[kept], getattr(theirs, name)])
+
+    point = rank[xp.concatenate([xp.arange(len(kept)), len(kept) + theirs.event_point])]
+    event_order = xp.lexsort(xp.stack([xp.arange(len(point)), point]))
+    points = Points(
+        cell=cell[order],
+        t=both("t")[order],
+        tau=both("tau")[order],
+        neuron=both("neuron")[order],
+        threshold=both("threshold")[order],
+        displacement=both("displacement")[order],
+        event_neuron=both("event_neuron")[event_order],
+        event_threshold=both("event_threshold")[event_order],
+        event_point=point[event_order],
+    )
+    return replace(found, points=points)

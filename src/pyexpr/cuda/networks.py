@@ -1,0 +1,154 @@
+"""Networks of one architecture, as arrays of a device."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+from weakref import WeakKeyDictionary, ref
+
+import numpy as np
+
+from pyexpr import _core
+from pyexpr._arrays import FloatArray
+from pyexpr.cuda.devices import Array, Device
+from pyexpr.cuda.products import Block, blocks_of
+
+
+@dataclass(frozen=True, eq=False)
+class Map:
+    """The affine map into a level, of every network.
+
+    Attributes
+    ----------
+    bias, row_norms : float64 [networks, outputs]
+    blocks : for each network, what its matrix is the sum of
+    frobenius_norm : float64 [networks]
+    terms : int
+        Roundings of a row's sums.
+    """
+
+    cores: tuple[_core.AffineMap, ...]
+    device: Device
+    inputs: int
+    outputs: int
+    terms: int
+    bias: Array
+    row_norms: Array
+    frobenius_norm: FloatArray
+    blocks: tuple[tuple[Block, ...], ...]
+
+    @classmethod
+    def of(cls, cores: tuple[_core.AffineMap, ...], device: Device) -> Map:
+        return cls(
+            cores,
+            device,
+            cores[0].inputs,
+            cores[0].outputs,
+            max(core.terms for core in cores),
+            device.upload(np.stack([core.bias for core in cores])),
+            device.upload(np.stack([core.row_norms for core in cores])),
+            np.array([core.frobenius_norm for core in cores]),
+            tuple(blocks_of(core, device) for core in cores),
+        )
+
+    @cached_property
+    def norm(self) -> FloatArray:
+        """>= |W|_2 of every network, float64 [networks]."""
+        spectral = np.array([core.spectral_norm() for core in self.cores])
+        norm: FloatArray = np.minimum(spectral, self.frobenius_norm)
+        return norm
+
+
+@dataclass(frozen=True, eq=False)
+class Level:
+    """z = map(h), then the activation of the first `width` of its `entries`; the others pass.
+
+    Attributes
+    ----------
+    thresholds : float64 [thresholds]
+    slopes, offsets, offset_lows : float64 [thresholds + 1, width]
+    offset_size : float
+        Of what offsets add to a row, at most.
+    exact : bool
+        Whether evaluating the activation rounds nothing.
+    """
+
+    map: Map
+    width: int
+    thresholds: Array
+    slopes: Array
+    offsets: Array
+    offset_lows: Array
+    lipschitz: float
+    offset_size: float
+    exact: bool
+
+    @classmethod
+    def of(cls, networks: tuple[_core.Network, ...], level: int, device: Device) -> Level:
+        thresholds, slopes, offsets, lows, largest, exact = networks[0].activation(level)
+        width = slopes.shape[1]
+        return cls(
+            Map.of(tuple(network.map(level) for network in networks), device),
+            width,
+            device.upload(thresholds),
+            device.upload(slopes),
+            device.upload(offsets),
+            device.upload(lows),
+            networks[0].lipschitz(level),
+            largest * width,
+            exact,
+        )
+
+    @property
+    def entries(self) -> int:
+        return self.map.outputs
+
+    @property
+    def count(self) -> int:
+        """Of thresholds."""
+        return len(self.thresholds)
+
+    @property
+    def words(self) -> int:
+        return (self.width + 63) // 64
+
+    @property
+    def row(self) -> int:
+        """Words of a cell's letters."""
+        return self.words * self.count
+
+
+@dataclass(frozen=True, eq=False)
+class Networks:
+    """Some networks that differ in their weights alone."""
+
+    levels: tuple[Level, ...]
+    readout: Map
+    extended_levels: int
+
+    @property
+    def depth(self) -> int:
+        return len(self.levels)
+
+    def map(self, level: int) -> Map:
+        """Into a level, or into the output for the depth."""
+        return self.levels[level].map if level < self.depth else self.readout
+
+
+# What was uploaded, as long as the networks live: by the first, then the device and the others.
+_uploaded: WeakKeyDictionary[_core.Network, dict[Any, Networks]] = WeakKeyDictionary()
+
+
+def upload(cores: tuple[_core.Network, ...], device: Device) -> Networks:
+    """The networks on a device, once."""
+    known = _uploaded.setdefault(cores[0], {})
+    key = device, tuple(map(ref, cores[1:]))
+    if key not in known:
+        depth = cores[0].depth
+        known[key] = Networks(
+            tuple(Level.of(cores, level, device) for level in range(depth)),
+            Map.of(tuple(core.map(depth) for core in cores), device),
+            max(core.extended_levels for core in cores),
+        )
+    return known[key]

@@ -1,0 +1,227 @@
+"""What the filter leaves open goes to the core's later tiers, on the host."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import fields
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from pyexpr import _core
+from pyexpr._batches import Indices
+from pyexpr.cuda.devices import Device
+from pyexpr.cuda.events import Filtered, Found, Points, merged
+from pyexpr.cuda.partition import Partition, Vertices
+
+# A partition's arrays by name, as the core reads them.
+Arrays: TypeAlias = dict[str, Any]
+
+_BOUNDS = ("eps", "local", "rho", "norm")
+_MOST_BYTES = 1 << 28  # of rows at a time
+
+
+class Settlement:
+    """The core's predicates, for cells of a device."""
+
+    def __init__(
+        self,
+        device: Device,
+        cores: Sequence[_core.Network],
+        lines: _core.Trajectory,
+        pieces_of_network: int,
+        threads: int,
+    ) -> None:
+        self._device = device
+        self._pieces = pieces_of_network
+        self._referees = [_core.Referee(core, lines, threads) for core in cores]
+
+    def settle(self, lineage: Sequence[Partition], filtered: Filtered) -> Found:
+        """What happens on all cells of the last partition."""
+        p = lineage[-1]
+        piece = self._device.download(p.vertices.piece)
+        blocks = _blocks(self._device.download(filtered.hard) != 0, piece[:-1] == piece[1:])
+        found = filtered.found
+        for first, last in self._groups(blocks, piece, lineage):
+            network = int(piece[first[0]]) // self._pieces
+            cells = np.concatenate([np.arange(a, b) for a, b in zip(first, last, strict=True)])
+            vertices = np.concatenate(
+                [np.arange(a, b + 1) for a, b in zip(first, last, strict=True)]
+            )
+            chain = self._chain(lineage, network, vertices, _with_junk(first, last))
+            start = np.searchsorted(vertices, first)
+            result = self._referees[network].settle(_as_cells(chain), start, start + (last - first))
+            host = self._upload(result, cells)
+            found = merged(
+                self._device,
+                Filtered(found, filtered.hard, True),
+                host,
+                self._device.upload(cells),
+                self._device.upload(vertices),
+            )
+        return found
+
+    def bends(self, lineage: Sequence[Partition], vertices: Indices) -> npt.NDArray[np.bool_]:
+        """Whether the output's slope changes, at vertices between cells of the last partition."""
+        p = lineage[-1]
+        piece = self._device.download(p.vertices.piece[self._device.upload(vertices)])
+        out = np.zeros(len(vertices), bool)
+        for network in np.unique(piece // self._pieces):
+            at = np.flatnonzero(piece // self._pieces == network)
+            out[at] = self._bends(lineage, int(network), vertices[at])
+        return out
+
+    def bend_between(self, left: list[Arrays], right: list[Arrays]) -> bool:
+        """The same between two cells of which the second begins where the first ends."""
+        network = int(left[-1]["network"])
+        joined = [_side_by_side(a, b) for a, b in zip(left[:-1], right[:-1], strict=True)]
+        joined.append(_one_behind_the_other(left[-1], right[-1]))
+        bends = self._referees[network].bends(_as_cells(joined), np.array([0]), np.array([2]))
+        return bool(bends[0])
+
+    def cell(self, lineage: Sequence[Partition], number: int) -> list[Arrays]:
+        """A cell of the last partition with all that led to it."""
+        piece = int(lineage[-1].vertices.piece[number])
+        vertices = np.array([number, number + 1])
+        return self._chain(lineage, piece // self._pieces, vertices, vertices[:1], rows=False)
+
+    def take_certificates(self) -> list[Any]:
+        return [referee.take_certificate() for referee in self._referees]
+
+    def _bends(
+        self, lineage: Sequence[Partition], network: int, at: Indices
+    ) -> npt.NDArray[np.uint8]:
+        # Each block has its own vertices, also where two share one.
+        vertices = (at[:, None] + np.array([-1, 0, 1])).ravel()
+        cells = (at[:, None] + np.array([-1, 0, 0])).ravel()[:-1]
+        cells[2::3] = at[1:] - 1
+        chain = self._chain(lineage, network, vertices, cells, rows=False)
+        first = 3 * np.arange(len(at))
+        return self._referees[network].bends(_as_cells(chain), first, first + 2)
+
+    def _groups(
+        self,
+        blocks: tuple[Indices, Indices],
+        piece: Indices,
+        lineage: Sequence[Partition],
+    ) -> Iterator[tuple[Indices, Indices]]:
+        """Blocks of one network whose rows do not take too much memory."""
+        first, last = blocks
+        row_bytes = sum(8 * p.rows.shape[1] for p in lineage)
+        begin = 0
+        while begin < len(first):
+            network = piece[first[begin]] // self._pieces
+            end, size = begin, 0
+            while end < len(first) and piece[first[end]] // self._pieces == network:
+                size += 2 * int(last[end] - first[end] + 1) * row_bytes
+                if end > begin and size > _MOST_BYTES:
+                    break
+                end += 1
+            yield first[begin:end], last[begin:end]
+            begin = end
+
+    def _chain(
+        self,
+        lineage: Sequence[Partition],
+        network: int,
+        vertices: Indices,
+        cells: Indices,
+        rows: bool = True,
+    ) -> list[Arrays]:
+        """Vertices and cells of the last partition, and the cells that these came from, each with
+        vertices of its own. Without `rows` only the last level has some."""
+        chain = [self._arrays(lineage[-1], network, vertices, cells, True)]
+        for p in lineage[-2::-1]:
+            ancestors, index = np.unique(chain[-1]["parent"], return_inverse=True)
+            chain[-1]["parent"] = 2 * index.reshape(-1)
+            own = np.stack([ancestors, ancestors + 1], axis=1).ravel()
+            between = np.stack([ancestors, ancestors], axis=1).ravel()[1:]
+            chain.append(self._arrays(p, network, own, between, rows))
+        return chain[::-1]
+
+    def _arrays(
+        self, p: Partition, network: int, vertices: Indices, cells: Indices, rows: bool
+    ) -> Arrays:
+        at, on = self._device.upload(vertices), self._device.upload(cells)
+
+        def read(array: Any, places: Any) -> npt.NDArray[Any]:
+            return self._device.download(array[places])
+
+        out: Arrays = {
+            field.name: read(getattr(p.vertices, field.name), at) for field in fields(Vertices)
+        }
+        out["piece"] = out["piece"] - network * self._pieces
+        out |= {name: read(getattr(p, name), at) for name in _BOUNDS}
+        out["rows"] = read(p.rows, at) if rows else np.empty((len(vertices), 0))
+        out["lows"] = read(p.lows, at) if rows and p.lows is not None else None
+        out["letters"], out["parent"] = read(p.letters, on), read(p.parent, on)
+        out["speed"], out["network"] = float(p.speed[network]), network
+        return out
+
+    def _upload(self, result: Arrays, cells: Indices) -> Found:
+        """As of all cells."""
+        upload = self._device.upload
+        on_device = {name: upload(array) for name, array in result.items()}
+        left, crossing = (on_device[name].reshape(len(cells), -1) for name in ("left", "crossing"))
+        points = Points(
+            upload(cells[result["cell"]]),
+            on_device["t"],
+            on_device["tau"],
+            on_device["neuron"],
+            on_device["threshold"],
+            on_device["point_displacement"],
+            on_device["event_neuron"],
+            on_device["event_threshold"],
+            on_device["event_point"],
+        )
+        return Found(left, crossing, on_device["displacement"], points)
+
+
+def _blocks(hard: npt.NDArray[np.bool_], is_cell: npt.NDArray[np.bool_]) -> tuple[Indices, Indices]:
+    """Runs of hard cells with a neighbour on both sides, by which slopes are measured: where each
+    begins, and where the next cell would be."""
+    hard = hard & is_cell
+    wide = hard.copy()
+    wide[1:] |= hard[:-1]
+    wide[:-1] |= hard[1:]
+    wide &= is_cell
+    edges = np.diff(np.concatenate([[0], wide.astype(np.int8), [0]]))
+    return np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)
+
+
+def _with_junk(first: Indices, last: Indices) -> Indices:
+    """The blocks' cells; between two blocks, where there is none, the later one's first."""
+    parts = []
+    for begin, end, following in zip(first, last, [*first[1:], None], strict=True):
+        parts.append(np.arange(begin, end))
+        if following is not None:
+            parts.append(np.array([following]))
+    return np.concatenate(parts)
+
+
+def _as_cells(chain: list[Arrays]) -> list[_core.Cells]:
+    return [_core.Cells(arrays) for arrays in chain]
+
+
+def _side_by_side(left: Arrays, right: Arrays) -> Arrays:
+    """Two single cells, each with its own vertices."""
+    return _joined(left, right, slice(None), 2)
+
+
+def _one_behind_the_other(left: Arrays, right: Arrays) -> Arrays:
+    """Two single cells with a vertex in common."""
+    return _joined(left, right, slice(1, None), 1)
+
+
+def _joined(left: Arrays, right: Arrays, kept: slice, copies: int) -> Arrays:
+    """`kept`: of the right one's vertices; `copies`: how many cells the right one becomes."""
+    out = dict(left)
+    for name in ("t", "tau", "level", "neuron", "threshold", "piece", *_BOUNDS, "rows"):
+        out[name] = np.concatenate([left[name], right[name][kept]])
+    if left["lows"] is not None:
+        out["lows"] = np.concatenate([left["lows"], right["lows"][kept]])
+    out["letters"] = np.concatenate([left["letters"], *[right["letters"]] * copies])
+    out["parent"] = np.concatenate([left["parent"], *[right["parent"] + 2] * copies])
+    out["speed"] = max(left["speed"], right["speed"])
+    return out
