@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 
 import pyexpr
+from pyexpr import _answers
 from pyexpr.counting import Kind
 
 RNG = np.random.default_rng(0)
@@ -136,7 +137,7 @@ def test_pairs_are_in_the_order_of_scipy() -> None:
 def test_pairs_go_through_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     points = lines(25)[0]
     whole = pyexpr.count_pairs(RELU, points)
-    monkeypatch.setattr(pyexpr.counting, "_PAIRS_AT_ONCE", 7)
+    monkeypatch.setattr(_answers, "_PAIRS_AT_ONCE", 7)
     shares: list[float] = []
     np.testing.assert_array_equal(pyexpr.count_pairs(RELU, points, progress=shares.append), whole)
     assert shares == sorted(shares)

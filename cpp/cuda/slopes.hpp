@@ -6,7 +6,7 @@
 
 namespace pyexpr::cuda {
 
-enum class Bend : Byte { none, sure, unsure, not_finite };
+enum class Bend : Byte { none, sure, unsure };
 
 // At vertex i + 1, between cells i and i + 1, and how far apart the slopes are, relative to the
 // larger. Nothing bends where one of these is no cell.
@@ -19,13 +19,11 @@ PYEXPR_ANYWHERE inline void compare_slopes(i64 i, i64 outputs, const f64* rows, 
     if (piece[i] != piece[i + 1] || piece[i + 1] != piece[i + 2]) return;
     const f64* unit = scale + piece[i] / pieces_of_network * outputs;
     const f64 before = t[i + 1] - t[i], after = t[i + 2] - t[i + 1];
-    Bend bend = Bend::unsure;
-    f64 finite = 0;
+    bends[i] = static_cast<Byte>(Bend::unsure);
+    if (!(before > 0) || !(after > 0)) return;
     for (i64 q = 0; q < outputs; ++q) {
         const f64 x = rows[i * outputs + q], y = rows[(i + 1) * outputs + q];
         const f64 z = rows[(i + 2) * outputs + q];
-        finite += x * 0 + y * 0 + z * 0;
-        if (bend == Bend::sure || !(before > 0) || !(after > 0)) continue;
         const f64 left = (y - x) / before, right = (z - y) / after, change = ::fabs(left - right);
         const f64 error_left = up((unit[q] * (alpha[i] + alpha[i + 1]) +
                                    8 * unit_roundoff * (::fabs(x) + ::fabs(y)) + underflow) /
@@ -34,11 +32,11 @@ PYEXPR_ANYWHERE inline void compare_slopes(i64 i, i64 outputs, const f64* rows, 
                                     8 * unit_roundoff * (::fabs(y) + ::fabs(z)) + underflow) /
                                    after);
         if (change > up(error_left + error_right) && change < infinity()) {
-            bend = Bend::sure;
+            bends[i] = static_cast<Byte>(Bend::sure);
             gap[i] = change / largest(::fabs(left), ::fabs(right));
+            return;
         }
     }
-    bends[i] = static_cast<Byte>(finite == 0 ? bend : Bend::not_finite);
 }
 
 // Of boundary i, at vertex i + 1.

@@ -32,6 +32,39 @@ Trajectory polyline(const Doubles& points, bool closed) {
     return out;
 }
 
+using Indices = py::array_t<std::int64_t, py::array::c_style>;
+
+// The segments from row starts[i] of x0 to row ends[i] of x1, which are not copied.
+Trajectory segments(const Doubles& x0, const Indices& starts, const Doubles& x1,
+                    const Indices& ends, bool closed) {
+    require(x0.ndim() == 2 && x1.ndim() == 2 && x0.shape(1) == x1.shape(1) &&
+                starts.size() == ends.size() && starts.size() > 0,
+            "x0, x1: expected rows of one length, and one index of each a segment");
+    const std::shared_ptr<const void> owner = keep(py::make_tuple(x0, x1));
+    Trajectory out{{}, closed};
+    for (py::ssize_t i = 0; i < starts.size(); ++i) {
+        const auto start = starts.data()[i], end = ends.data()[i];
+        require(0 <= start && start < x0.shape(0) && 0 <= end && end < x1.shape(0),
+                "starts, ends: no such row");
+        out.pieces.emplace_back(Line{row(x0, start), row(x1, end), owner});
+    }
+    return out;
+}
+
+// Where its lines begin and end, [pieces, inputs] each; None if a piece is no line.
+py::object ends_of_lines(const Trajectory& trajectory) {
+    const auto pieces = static_cast<py::ssize_t>(trajectory.pieces.size());
+    const auto inputs = static_cast<py::ssize_t>(dimension(trajectory.pieces[0]));
+    Doubles x0({pieces, inputs}), x1({pieces, inputs});
+    for (py::ssize_t i = 0; i < pieces; ++i) {
+        const auto* line = std::get_if<Line>(&trajectory.pieces[static_cast<std::size_t>(i)]);
+        if (!line) return py::none();
+        std::copy(line->x0.begin(), line->x0.end(), x0.mutable_data(i, 0));
+        std::copy(line->x1.begin(), line->x1.end(), x1.mutable_data(i, 0));
+    }
+    return py::make_tuple(x0, x1);
+}
+
 // Multiplies weights and mixing, which leaves the curve as it is, by a power of two that makes the
 // largest weight about 1, if nothing is lost by that: squares must neither overflow nor vanish.
 void normalise(RationalBezier& curve) {
@@ -90,7 +123,11 @@ std::size_t dimension(const Piece& piece) {
 void register_trajectory(py::module_& module) {
     py::class_<Piece>(module, "Piece", "A line or a rational Bezier curve.");
     py::class_<Trajectory>(module, "Trajectory", "Pieces one after another.")
-        .def(py::init(&trajectory), py::arg("pieces"), py::arg("closed"));
+        .def(py::init(&trajectory), py::arg("pieces"), py::arg("closed"))
+        .def_readonly("closed", &Trajectory::closed)
+        .def_property_readonly("ends_of_lines", &ends_of_lines);
+    module.def("segments", &segments, py::arg("x0"), py::arg("starts"), py::arg("x1"),
+               py::arg("ends"), py::arg("closed") = false);
     module.def("line", &line, py::arg("x0"), py::arg("x1"));
     module.def("polyline", &polyline, py::arg("points"), py::arg("closed"));
     module.def("rational_bezier", &rational_bezier, py::arg("points"), py::arg("mixing"),

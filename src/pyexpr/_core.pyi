@@ -71,6 +71,18 @@ def rational_bezier(
 
 class Trajectory:
     def __init__(self, pieces: Sequence[Piece], closed: bool) -> None: ...
+    @property
+    def closed(self) -> bool: ...
+    @property
+    def ends_of_lines(self) -> tuple[_Floats, _Floats] | None: ...
+
+def segments(
+    x0: _Floats,
+    starts: NDArray[np.int64],
+    x1: _Floats,
+    ends: NDArray[np.int64],
+    closed: bool = ...,
+) -> Trajectory: ...
 
 class Trace:
     @property

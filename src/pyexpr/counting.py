@@ -2,34 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from itertools import accumulate, pairwise
-from math import inf
+from itertools import accumulate
 from typing import Any, Literal, TypeAlias, overload
 
 import numpy as np
 import numpy.typing as npt
 
-from pyexpr import _core
-from pyexpr._arrays import FloatArray, shape_of
-from pyexpr._batches import Batch, Indices, read_points
-from pyexpr._curves import Given, is_segment, read_curve
-from pyexpr._progress import Progress, Tell, part_of, progress_bar
+from pyexpr._answers import Call, Question, answer, answer_pairs, read
+from pyexpr._arrays import shape_of
+from pyexpr._batches import Indices, read_points
+from pyexpr._curves import Given, is_segment
+from pyexpr._progress import Progress
 from pyexpr._threads import thread_count
-from pyexpr.certificate import Certificate, Count, Counts, from_rows
-from pyexpr.network import Network, NetworkLike, as_network
+from pyexpr.certificate import Count, Counts
+from pyexpr.cuda.devices import DeviceLike, find_device
+from pyexpr.network import NetworkLike, as_network
 from pyexpr.stack import NetworkStack
 from pyexpr.trajectories import Trajectory
 
 Kind: TypeAlias = Literal["linear", "activation"]
 Per: TypeAlias = Literal["total", "layer", "neuron"]
-
-_Found: TypeAlias = tuple[int | Indices, Certificate]
-_Counter: TypeAlias = Callable[[Network, Tell], _Found]
-
-_PAIRS_AT_ONCE = 1 << 18
-_WHOLE = np.zeros(2, np.int64)  # edges that are not read
-_NOTHING = from_rows([(0, 0, 0, 0, 0, inf)] * 4)
 
 
 @overload
@@ -41,6 +33,7 @@ def count_regions(
     kind: Kind = ...,
     threads: int | None = ...,
     progress: Progress = ...,
+    device: DeviceLike = ...,
 ) -> Counts: ...
 @overload
 def count_regions(
@@ -50,6 +43,7 @@ def count_regions(
     kind: Kind = ...,
     threads: int | None = ...,
     progress: Progress = ...,
+    device: DeviceLike = ...,
 ) -> Count: ...
 @overload
 def count_regions(
@@ -60,6 +54,7 @@ def count_regions(
     kind: Kind = ...,
     threads: int | None = ...,
     progress: Progress = ...,
+    device: DeviceLike = ...,
 ) -> Any: ...
 def count_regions(
     net: NetworkLike | NetworkStack,
@@ -69,6 +64,7 @@ def count_regions(
     kind: Kind = "linear",
     threads: int | None = None,
     progress: Progress = False,
+    device: DeviceLike = "cpu",
 ) -> Count | Counts:
     """The number of regions along a trajectory, on the segment between two points, or on many.
 
@@ -92,6 +88,10 @@ def count_regions(
     progress
         True for a bar on stderr (needs tqdm), or a function to be called now and then with the
         share of the work that is done.
+    device
+        "cpu", or "cuda" ("cuda:1", ...) for a GPU, whose answers are the same. Points may be arrays
+        of that GPU, as of CuPy or PyTorch, and are not copied; curved trajectories are counted on
+        the CPU all the same.
 
     Returns
     -------
@@ -109,19 +109,13 @@ def count_regions(
     OverflowError
         A number inside the network is beyond float64. Of many segments, or of a stack's networks,
         it names the first.
+    ImportError, RuntimeError, MemoryError
+        `device` asks for a GPU, and CuPy is not installed; there is no driver, or no GPU that will
+        do; its memory is too small for the network.
     """
     _check_kind(kind)
-    networks, curve = _read(net, trajectory, x1)
-    most = thread_count(threads)
-
-    def count(network: Network, tell: Tell) -> _Found:
-        if isinstance(curve, Batch):
-            return _regions_of_lines(network, kind, curve, most, tell)
-        linear = kind == "linear"
-        along = _core.count_linear_regions if linear else _core.count_activation_regions
-        return _proved(along(network._core, curve, most, tell))
-
-    return _counted(networks, count, progress, "regions")
+    call = Call(thread_count(threads), find_device(device), progress, "regions")
+    return answer(*read(net, trajectory, x1, call.device), Question(kind), call)
 
 
 def count_pairs(
@@ -131,6 +125,7 @@ def count_pairs(
     kind: Kind = "linear",
     threads: int | None = None,
     progress: Progress = False,
+    device: DeviceLike = "cpu",
 ) -> Counts:
     """The number of regions on the segments between all pairs of points.
 
@@ -141,7 +136,7 @@ def count_pairs(
     Parameters
     ----------
     points : array_like [points, *input_shape]
-    net, kind, threads, progress
+    net, kind, threads, progress, device
         As for `count_regions`.
 
     Returns
@@ -157,6 +152,7 @@ def count_pairs(
     """
     _check_kind(kind)
     given = shape_of(points)
+    call = Call(thread_count(threads), find_device(device), progress, "pairs")
     networks = (
         net
         if isinstance(net, NetworkStack)
@@ -168,12 +164,7 @@ def count_pairs(
             "give one point a row"
         )
     rows = read_points("points", points, networks.input_shape)
-    most = thread_count(threads)
-
-    def count(network: Network, tell: Tell) -> _Found:
-        return _regions_of_pairs(network, kind, rows, most, tell)
-
-    counts = _counted(networks, count, progress, "pairs")
+    counts = answer_pairs(networks, rows, Question(kind), call)
     assert isinstance(counts, Counts)
     return counts
 
@@ -186,6 +177,7 @@ def count_patterns(
     *,
     threads: int | None = ...,
     progress: Progress = ...,
+    device: DeviceLike = ...,
 ) -> Counts: ...
 @overload
 def count_patterns(
@@ -194,6 +186,7 @@ def count_patterns(
     *,
     threads: int | None = ...,
     progress: Progress = ...,
+    device: DeviceLike = ...,
 ) -> Count: ...
 @overload
 def count_patterns(
@@ -203,6 +196,7 @@ def count_patterns(
     *,
     threads: int | None = ...,
     progress: Progress = ...,
+    device: DeviceLike = ...,
 ) -> Any: ...
 def count_patterns(
     net: NetworkLike | NetworkStack,
@@ -211,6 +205,7 @@ def count_patterns(
     *,
     threads: int | None = None,
     progress: Progress = False,
+    device: DeviceLike = "cpu",
 ) -> Count | Counts:
     """The number of distinct activation patterns along a trajectory, or on many segments.
 
@@ -218,17 +213,9 @@ def count_patterns(
     so that on a line no pattern comes back, and this is the number of activation regions; a curve
     may come back to a pattern, and distinct patterns are kept in memory.
     """
-    networks, curve = _read(net, trajectory, x1)
-    most = thread_count(threads)
-
-    def count(network: Network, tell: Tell) -> _Found:
-        if isinstance(curve, Batch):
-            return _regions_of_lines(network, "activation", curve, most, tell)
-        segment = is_segment(trajectory)
-        along = _core.count_activation_regions if segment else _core.count_patterns
-        return _proved(along(network._core, curve, most, tell))
-
-    return _counted(networks, count, progress, "patterns")
+    call = Call(thread_count(threads), find_device(device), progress, "patterns")
+    question = Question("activation" if is_segment(trajectory) else "patterns")
+    return answer(*read(net, trajectory, x1, call.device), question, call)
 
 
 @overload
@@ -240,6 +227,7 @@ def count_transitions(
     per: Per = ...,
     threads: int | None = ...,
     progress: Progress = ...,
+    device: DeviceLike = ...,
 ) -> Counts: ...
 @overload
 def count_transitions(
@@ -249,6 +237,7 @@ def count_transitions(
     per: Literal["total"] = ...,
     threads: int | None = ...,
     progress: Progress = ...,
+    device: DeviceLike = ...,
 ) -> Count: ...
 @overload
 def count_transitions(
@@ -259,6 +248,7 @@ def count_transitions(
     per: Literal["layer", "neuron"],
     threads: int | None = ...,
     progress: Progress = ...,
+    device: DeviceLike = ...,
 ) -> Counts: ...
 @overload
 def count_transitions(
@@ -269,6 +259,7 @@ def count_transitions(
     per: Literal["total"] = ...,
     threads: int | None = ...,
     progress: Progress = ...,
+    device: DeviceLike = ...,
 ) -> Any: ...
 def count_transitions(
     net: NetworkLike | NetworkStack,
@@ -278,12 +269,13 @@ def count_transitions(
     per: Per = "total",
     threads: int | None = None,
     progress: Progress = False,
+    device: DeviceLike = "cpu",
 ) -> Count | Counts:
     """How often neurons change their letter along a trajectory, or on many segments.
 
     Parameters
     ----------
-    net, trajectory, x1, threads, progress
+    net, trajectory, x1, threads, progress, device
         As for `count_regions`.
     per
         "total", "layer" or "neuron".
@@ -302,96 +294,15 @@ def count_transitions(
     """
     if per not in ("total", "layer", "neuron"):
         raise ValueError(f'per is {per!r}; it must be "total", "layer" or "neuron"')
-    networks, curve = _read(net, trajectory, x1)
-    most, edges = thread_count(threads), _edges(networks.neurons_per_layer, per)
-
-    def count(network: Network, tell: Tell) -> _Found:
-        if isinstance(curve, Batch):
-            sums, certificate = _proved(
-                _core.count_lines(network._core, "transitions", *curve, edges, 0, most, tell)
-            )
-            return sums[:, 0] if per == "total" else sums, certificate
-        counts, certificate = _proved(_core.count_transitions(network._core, curve, most, tell))
-        if per == "neuron":
-            return counts, certificate
-        sums = np.array([counts[a:b].sum() for a, b in pairwise(edges)], dtype=np.int64)
-        return int(sums[0]) if per == "total" else sums, certificate
-
-    return _counted(networks, count, progress, "transitions")
-
-
-def _read(
-    net: NetworkLike | NetworkStack, trajectory: Given, x1: npt.ArrayLike | None
-) -> tuple[Network | NetworkStack, _core.Trajectory | Batch]:
-    """As `read_curve`; for a stack the curve is read once."""
-    if isinstance(net, NetworkStack):
-        return net, read_curve(net[0], trajectory, x1)[1]
-    return read_curve(net, trajectory, x1)
-
-
-def _counted(
-    networks: Network | NetworkStack, count: _Counter, progress: Progress, what: str
-) -> Count | Counts:
-    """What `count` finds for a network, or for each one of a stack."""
-    with progress_bar(progress, what) as tell:
-        if isinstance(networks, NetworkStack):
-            return Counts(*_of_each(networks, count, tell))
-        found, certificate = count(networks, tell)
-        return Count(found, certificate) if isinstance(found, int) else Counts(found, certificate)
-
-
-def _of_each(stack: NetworkStack, count: _Counter, tell: Tell) -> tuple[Indices, Certificate]:
-    """[networks, ...]; an overflow names the network."""
-    counts, certificates = [], []
-    for i, network in enumerate(stack):
-        if tell is not None:
-            tell(i / len(stack))
-        try:
-            found, certificate = count(network, part_of(tell, i, 1, len(stack)))
-        except OverflowError as error:
-            raise OverflowError(f"networks[{i}]: {error}") from error
-        counts.append(found)
-        certificates.append(certificate)
-    return np.array(counts, np.int64), Certificate.together(certificates)
+    call = Call(thread_count(threads), find_device(device), progress, "transitions")
+    networks, curve = read(net, trajectory, x1, call.device)
+    edges = _edges(networks.neurons_per_layer, per)
+    return answer(networks, curve, Question("transitions", edges, per != "total"), call)
 
 
 def _check_kind(kind: str) -> None:
     if kind not in ("linear", "activation"):
         raise ValueError(f'kind is {kind!r}; it must be "linear" or "activation"')
-
-
-def _proved(result: tuple[Any, Any]) -> tuple[Any, Certificate]:
-    found, decisions = result
-    return found, from_rows(decisions)
-
-
-def _regions_of_lines(
-    network: Network, kind: Kind, batch: Batch, threads: int, tell: Tell, first: int = 0
-) -> tuple[Indices, Certificate]:
-    """[lines]; errors count the lines from `first` on."""
-    counts, certificate = _proved(
-        _core.count_lines(network._core, kind, *batch, _WHOLE, first, threads, tell)
-    )
-    return counts[:, 0], certificate
-
-
-def _regions_of_pairs(
-    network: Network, kind: Kind, points: FloatArray, threads: int, tell: Tell
-) -> tuple[Indices, Certificate]:
-    """[pairs]"""
-    counts = np.empty(len(points) * (len(points) - 1) // 2, np.int64)
-    certificate = _NOTHING
-    for first, starts, ends in _pairs(len(points)):
-        counts[first : first + len(starts)], found = _regions_of_lines(
-            network,
-            kind,
-            Batch(points, starts, points, ends),
-            threads,
-            part_of(tell, first, len(starts), len(counts)),
-            first,
-        )
-        certificate = Certificate.together([certificate, found])
-    return counts, certificate
 
 
 def _edges(neurons_per_layer: tuple[int, ...], per: Per) -> Indices:
@@ -401,14 +312,3 @@ def _edges(neurons_per_layer: tuple[int, ...], per: Per) -> Indices:
         return np.arange(total + 1)
     sizes = [total] if per == "total" else neurons_per_layer
     return np.array([*accumulate(sizes, initial=0)], np.int64)
-
-
-def _pairs(count: int) -> Iterator[tuple[int, Indices, Indices]]:
-    """All i < j below `count` in order, some at a time, with the number of the first of them."""
-    rows = np.arange(count, dtype=np.int64)
-    before = rows * count - rows * (rows + 1) // 2  # pairs of earlier rows
-    total = count * (count - 1) // 2
-    for first in range(0, total, _PAIRS_AT_ONCE):
-        numbers = np.arange(first, min(first + _PAIRS_AT_ONCE, total))
-        starts = np.searchsorted(before[:-1], numbers, side="right") - 1
-        yield first, starts, numbers - before[starts] + starts + 1

@@ -3,56 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import accumulate
-from typing import Any, Literal, NamedTuple, TypeAlias
+from itertools import accumulate, pairwise
+from typing import Literal, TypeAlias, TypeVar
 
 import numpy as np
 
 from pyexpr import _core
 from pyexpr._batches import Indices
+from pyexpr._progress import Tell, part_of
 from pyexpr.certificate import Certificate, Decisions, from_rows
 from pyexpr.cuda.devices import Array, Device
-from pyexpr.cuda.engine import Engine, chunk_size
+from pyexpr.cuda.engine import LEAST_CHUNK, Engine, chunk_size
 from pyexpr.cuda.events import Asked, Filter
+from pyexpr.cuda.lines import Lines
 from pyexpr.cuda.networks import Networks, upload
 from pyexpr.cuda.settlement import Settlement
 from pyexpr.cuda.tallies import Bends, Collected, Regions, Tally, Transitions, on_host
 
-What: TypeAlias = Literal["activation", "linear", "transitions"]
-Tell: TypeAlias = Callable[[float], object] | None
+What: TypeAlias = Literal["activation", "linear", "patterns", "transitions"]
+
+_T = TypeVar("_T")
 
 
-class Lines(NamedTuple):
-    """Segments from row starts[i] of x0 to row ends[i] of x1.
-
-    Attributes
-    ----------
-    x0, x1 : float64 [points, inputs], of the device
-    starts, ends : int64 [lines], of the host
-    core : the same for the later tiers
-    """
-
-    x0: Array
-    starts: Indices
-    x1: Array
-    ends: Indices
-    core: _core.Trajectory
-
-    def __len__(self) -> int:
-        return len(self.starts)
-
-
-def count_lines(
-    device: Device,
-    cores: Sequence[_core.Network],
+def count(
     lines: Lines,
+    cores: Sequence[_core.Network],
     what: What,
     edges: Indices,
     threads: int,
     tell: Tell,
 ) -> tuple[Indices, Certificate]:
-    """int64 [networks, lines, columns]: one column, or for transitions the neurons edges[c] ..
-    edges[c + 1] - 1 together. No layer pools.
+    """What is counted along lines for each of some networks of one architecture.
+
+    Returns
+    -------
+    int64 [networks, lines, columns], or if they are pieces of one trajectory [networks, columns]
+        One column, or for transitions the neurons edges[c] .. edges[c + 1] - 1 together.
 
     Raises
     ------
@@ -61,35 +47,79 @@ def count_lines(
     MemoryError
         Not even one run fits.
     """
+    device = lines.device
     with device.active():
-        return _Count(device, cores, lines, threads).run(what, edges, tell)
+        if cores[0].pools or (not lines.apart and not lines.one_segment):
+            return _collect_each(lines, cores, what, edges, threads, tell)
+        chunk = chunk_size(device, upload(tuple(cores), device))
+        counts, certificate = _smaller_and_smaller(
+            device, chunk, lambda at: _Count(lines, cores, threads, at).run(what, edges, tell)
+        )
+    return (counts if lines.apart else counts[:, 0]), certificate
 
 
-def collect(
-    device: Device,
-    core: _core.Network,
+def _collect_each(
     lines: Lines,
-    trajectory: _core.Trajectory,
-    what: str,
+    cores: Sequence[_core.Network],
+    what: What,
+    edges: Indices,
     threads: int,
     tell: Tell,
-) -> tuple[Any, Certificate]:
-    """What a sink of the core counts along a trajectory of these lines, one behind the other."""
-    with device.active():
-        return _Count(device, [core], lines, threads).collect(trajectory, what, tell)
+) -> tuple[Indices, Certificate]:
+    """The same by the core's sinks: one network and, if they are apart, one line at a time."""
+    alone = [lines.line(i) for i in range(len(lines))] if lines.apart else [lines]
+    shape = (len(cores), len(alone)) if lines.apart else (len(cores),)
+    counts = np.zeros((*shape, len(edges) - 1), np.int64)
+    certificates = [_of_filter(Asked())]
+    for i in np.ndindex(shape):
+        some = alone[i[-1] if lines.apart else 0]
+        part = part_of(tell, len(certificates) - 1, 1, counts.size)
+        found, certificate = _collect(some, cores[i[0]], what, threads, part)
+        counts[i] = _in_columns(found, edges)
+        certificates.append(certificate)
+    return counts, Certificate.together(certificates)
+
+
+def _collect(
+    lines: Lines, core: _core.Network, what: What, threads: int, tell: Tell
+) -> tuple[int | Indices, Certificate]:
+    chunk = chunk_size(lines.device, upload((core,), lines.device))
+    return _smaller_and_smaller(
+        lines.device, chunk, lambda at: _Count(lines, [core], threads, at).collect(what, tell)
+    )
+
+
+def _in_columns(found: int | Indices, edges: Indices) -> list[int]:
+    if isinstance(found, int):
+        return [found]
+    return [int(found[a:b].sum()) for a, b in pairwise(edges.tolist())]
+
+
+def _smaller_and_smaller(device: Device, chunk: int, run: Callable[[int], _T]) -> _T:
+    """With runs of fewer cells where memory turns out to be short."""
+    while True:
+        try:
+            return run(chunk)
+        except device.out_of_memory as error:
+            if chunk <= LEAST_CHUNK:
+                raise MemoryError(f"device: not even the smallest run fits: {error}") from error
+        chunk = max(LEAST_CHUNK, chunk // 4)
 
 
 class _Count:
+    """One count from its beginning to its end, with runs of at most so many cells."""
+
     def __init__(
-        self, device: Device, cores: Sequence[_core.Network], lines: Lines, threads: int
+        self, lines: Lines, cores: Sequence[_core.Network], threads: int, chunk: int
     ) -> None:
-        self._device = device
+        self._device = lines.device
         self._cores = tuple(cores)
         self._lines = lines
-        self._networks: Networks = upload(self._cores, device)
-        self._filter = Filter(device, len(lines))
-        self._settlement = Settlement(device, cores, lines.core, len(lines), threads)
+        self._networks: Networks = upload(self._cores, self._device)
+        self._filter = Filter(self._device, len(lines))
+        self._settlement = Settlement(self._device, cores, lambda: lines.core, len(lines), threads)
         self._threads = threads
+        self._chunk = chunk
 
     def run(self, what: What, edges: Indices, tell: Tell) -> tuple[Indices, Certificate]:
         pieces = len(self._cores) * len(self._lines)
@@ -98,12 +128,13 @@ class _Count:
         counts = on_host(self._device, tally.counts)
         if what == "linear":
             counts = counts + 1
-        return counts.reshape(len(self._cores), len(self._lines), -1), self._certificate()
+        shape = len(self._cores), len(self._lines), len(edges) - 1
+        return counts.reshape(shape), self._certificate()
 
-    def collect(
-        self, trajectory: _core.Trajectory, what: str, tell: Tell
-    ) -> tuple[Any, Certificate]:
+    def collect(self, what: What, tell: Tell) -> tuple[int | Indices, Certificate]:
+        """What a sink of the core counts: transitions of every neuron, else a number."""
         (core,) = self._cores
+        trajectory = _core.segments(*self._lines.host, self._lines.closed)
         collector = _core.Collector(core, trajectory, what)
         referee = _core.Referee(core, trajectory, self._threads)
         self._go(Collected(self._device, collector, referee), tell)
@@ -117,11 +148,11 @@ class _Count:
             tell,
         )  # fmt: skip
         pieces = len(self._cores) * len(self._lines)
-        engine.run(self._ends, pieces, chunk_size(self._device, self._networks))
+        engine.run(self._ends, pieces, self._chunk)
 
     def _tally(self, what: What, edges: Indices, pieces: int) -> Regions | Bends | Transitions:
         device, networks = self._device, self._networks
-        if what == "activation":
+        if what in ("activation", "patterns"):  # on a segment no pattern comes back
             return Regions(device, networks.depth, pieces)
         if what == "linear":
             counts = device.xp.zeros(pieces, "i8")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
@@ -20,6 +20,7 @@ Array: TypeAlias = Any
 
 _THREADS = 256  # of a block
 _MOST_BLOCKS = 1 << 16
+_DLPACK_CPU, _DLPACK_CUDA = 1, 2
 _OLDEST = 60  # ten times the compute capability
 # As the host does: every operation rounded for itself, and C++ as the headers are written in.
 OPTIONS = ("-std=c++20", "--fmad=false")
@@ -39,8 +40,15 @@ class Device(Protocol):
 
     def download(self, array: Array) -> npt.NDArray[Any]: ...
 
+    def adopt(self, value: object) -> Array | None:
+        """The same numbers where they are, if they are on this device and no array of numpy."""
+
     def free_bytes(self) -> int:
         """Of memory."""
+
+    @property
+    def out_of_memory(self) -> type[BaseException]:
+        """What is raised where there is not enough."""
 
     def active(self) -> AbstractContextManager[object]:
         """Inside it, new arrays are on this device."""
@@ -66,11 +74,18 @@ class HostDevice:
     def download(self, array: Array) -> npt.NDArray[Any]:
         return np.asarray(array)
 
+    def adopt(self, value: object) -> Array | None:
+        return _adopted(value, np, _DLPACK_CPU, 0)
+
     def free_bytes(self) -> int:
         return self._free_bytes
 
+    @property
+    def out_of_memory(self) -> type[BaseException]:
+        return MemoryError
+
     def active(self) -> AbstractContextManager[object]:
-        return nullcontext()
+        return np.errstate(all="ignore")  # what is not finite is noticed by the filter
 
 
 class CudaDevice:
@@ -100,6 +115,14 @@ class CudaDevice:
     def download(self, array: Array) -> npt.NDArray[Any]:
         result: npt.NDArray[Any] = self._cupy.asnumpy(array)
         return result
+
+    def adopt(self, value: object) -> Array | None:
+        return _adopted(value, self._cupy, _DLPACK_CUDA, self._device.id)
+
+    @property
+    def out_of_memory(self) -> type[BaseException]:
+        error: type[BaseException] = self._cupy.cuda.memory.OutOfMemoryError
+        return error
 
     def free_bytes(self) -> int:
         free, _ = self._device.mem_info
@@ -146,6 +169,16 @@ def find_device(device: object) -> Device | None:
 @functools.cache
 def _cuda_device(number: int) -> CudaDevice:
     return CudaDevice(number)
+
+
+def _adopted(value: object, xp: Any, kind: int, number: int) -> Array | None:
+    """By DLPack, which copies nothing."""
+    if isinstance(value, np.ndarray) or not hasattr(value, "__dlpack_device__"):
+        return None
+    if tuple(map(int, value.__dlpack_device__())) != (kind, number):
+        return None
+    detached = value.detach() if hasattr(value, "detach") else value  # torch's with gradients
+    return xp.from_dlpack(detached)
 
 
 def _cupy() -> Any:

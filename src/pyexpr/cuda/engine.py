@@ -16,7 +16,7 @@ from pyexpr.cuda.refinement import Refinement, cut
 from pyexpr.cuda.settlement import Settlement
 from pyexpr.cuda.tallies import Tally
 
-_LEAST_CHUNK = 16
+LEAST_CHUNK = 2
 _MOST_CHUNK = 1 << 18
 _SHARE = 0.7  # of the memory that is free
 
@@ -53,6 +53,8 @@ class Engine:
             As the filter does.
         """
         self._pieces = pieces
+        if self._tell is not None:
+            self._tell(0.0)
         group = max(1, chunk // 4)
         for first in range(0, pieces, group):
             last = min(first + group, pieces)
@@ -115,9 +117,9 @@ def chunk_size(device: Device, networks: Networks) -> int:
     """
     needed, free = bytes_of_cell(networks), device.free_bytes()
     chunk = int(_SHARE * free) // needed
-    if chunk < _LEAST_CHUNK:
+    if chunk < LEAST_CHUNK:
         raise MemoryError(
-            f"device: the smallest run of this network takes {_LEAST_CHUNK * needed} bytes of the "
+            f"device: the smallest run of this network takes {LEAST_CHUNK * needed} bytes of the "
             f'GPU\'s memory, of which {free} are free; free some, or count with device="cpu"'
         )
     return min(chunk, _MOST_CHUNK)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from math import inf
+from typing import Any
 
 from pyexpr import _core
 from pyexpr.cuda.devices import Array, Device
@@ -106,7 +107,7 @@ class Filter:
         if len(points) > 1:
             gap = xp.empty(len(points) - 1)
             run("mark_close", len(gap), points.cell, points.t, points.tau, hard, gap)
-            self.asked.orders += len(gap)
+            self.asked.orders += int(xp.isfinite(gap).sum())
             self.asked.order_gap = min(self.asked.order_gap, float(gap.min()))
         found = Found(left, crossing, xp.zeros(cells + 1), points)
         return Filtered(found, hard, bool(hard.any()))
@@ -173,26 +174,40 @@ def merged(device: Device, filtered: Filtered, host: Found, cells: Array, vertic
     settled = xp.zeros(len(found.left), bool)
     settled[cells] = True
     mine, theirs = found.points, host.points
-    kept = xp.flatnonzero(~settled[mine.cell])
+    keeps = ~settled[mine.cell]
+    kept, kept_events = xp.flatnonzero(keeps), xp.flatnonzero(keeps[mine.event_point])
+    renumbered = xp.cumsum(keeps) - 1
+
     cell = xp.concatenate([mine.cell[kept], theirs.cell])
-    order = xp.lexsort(xp.stack([xp.arange(len(cell)), cell]))
+    order = _stable_order(xp, cell)
     rank = xp.empty(len(order), "i8")
     rank[order] = xp.arange(len(order))
+    point = rank[
+        xp.concatenate([renumbered[mine.event_point[kept_events]], len(kept) + theirs.event_point])
+    ]
+    event_order = _stable_order(xp, point)
 
-    def both(name: str) -> Array:
-        return xp.concatenate([getattr(mine, name)[kept], getattr(theirs, name)])
+    def of_points(name: str) -> Array:
+        return xp.concatenate([getattr(mine, name)[kept], getattr(theirs, name)])[order]
 
-    point = rank[xp.concatenate([xp.arange(len(kept)), len(kept) + theirs.event_point])]
-    event_order = xp.lexsort(xp.stack([xp.arange(len(point)), point]))
+    def of_events(name: str) -> Array:
+        both = [getattr(mine, name)[kept_events], getattr(theirs, name)]
+        return xp.concatenate(both)[event_order]
+
     points = Points(
         cell=cell[order],
-        t=both("t")[order],
-        tau=both("tau")[order],
-        neuron=both("neuron")[order],
-        threshold=both("threshold")[order],
-        displacement=both("displacement")[order],
-        event_neuron=both("event_neuron")[event_order],
-        event_threshold=both("event_threshold")[event_order],
+        t=of_points("t"),
+        tau=of_points("tau"),
+        neuron=of_points("neuron"),
+        threshold=of_points("threshold"),
+        displacement=of_points("displacement"),
+        event_neuron=of_events("event_neuron"),
+        event_threshold=of_events("event_threshold"),
         event_point=point[event_order],
     )
     return replace(found, points=points)
+
+
+def _stable_order(xp: Any, keys: Array) -> Array:
+    """What sorts integers; equal ones stay as they are."""
+    return xp.lexsort(xp.stack([xp.arange(len(keys)), keys]))

@@ -86,7 +86,7 @@ class Refinement:
         vertices = Vertices(
             xp.tile(xp.asarray([0.0, 1.0]), count),
             xp.zeros(2 * count),
-            xp.full(2 * count, -1),
+            xp.full(2 * count, -1, "i8"),
             xp.zeros(2 * count, "i8"),
             xp.zeros(2 * count, "i8"),
             xp.repeat(xp.arange(first, last), 2),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields
 from typing import Any, TypeAlias
 
@@ -29,13 +29,17 @@ class Settlement:
         self,
         device: Device,
         cores: Sequence[_core.Network],
-        lines: _core.Trajectory,
+        lines: Callable[[], _core.Trajectory],
         pieces_of_network: int,
         threads: int,
     ) -> None:
+        """`lines` gives those of every network, when they are first needed."""
         self._device = device
+        self._cores = cores
+        self._lines = lines
         self._pieces = pieces_of_network
-        self._referees = [_core.Referee(core, lines, threads) for core in cores]
+        self._threads = threads
+        self._referees: dict[int, _core.Referee] = {}
 
     def settle(self, lineage: Sequence[Partition], filtered: Filtered) -> Found:
         """What happens on all cells of the last partition."""
@@ -51,7 +55,7 @@ class Settlement:
             )
             chain = self._chain(lineage, network, vertices, _with_junk(first, last))
             start = np.searchsorted(vertices, first)
-            result = self._referees[network].settle(_as_cells(chain), start, start + (last - first))
+            result = self._referee(network).settle(_as_cells(chain), start, start + (last - first))
             host = self._upload(result, cells)
             found = merged(
                 self._device,
@@ -77,7 +81,7 @@ class Settlement:
         network = int(left[-1]["network"])
         joined = [_side_by_side(a, b) for a, b in zip(left[:-1], right[:-1], strict=True)]
         joined.append(_one_behind_the_other(left[-1], right[-1]))
-        bends = self._referees[network].bends(_as_cells(joined), np.array([0]), np.array([2]))
+        bends = self._referee(network).bends(_as_cells(joined), np.array([0]), np.array([2]))
         return bool(bends[0])
 
     def cell(self, lineage: Sequence[Partition], number: int) -> list[Arrays]:
@@ -87,7 +91,13 @@ class Settlement:
         return self._chain(lineage, piece // self._pieces, vertices, vertices[:1], rows=False)
 
     def take_certificates(self) -> list[Any]:
-        return [referee.take_certificate() for referee in self._referees]
+        return [referee.take_certificate() for referee in self._referees.values()]
+
+    def _referee(self, network: int) -> _core.Referee:
+        if network not in self._referees:
+            core = self._cores[network]
+            self._referees[network] = _core.Referee(core, self._lines(), self._threads)
+        return self._referees[network]
 
     def _bends(
         self, lineage: Sequence[Partition], network: int, at: Indices
@@ -98,7 +108,7 @@ class Settlement:
         cells[2::3] = at[1:] - 1
         chain = self._chain(lineage, network, vertices, cells, rows=False)
         first = 3 * np.arange(len(at))
-        return self._referees[network].bends(_as_cells(chain), first, first + 2)
+        return self._referee(network).bends(_as_cells(chain), first, first + 2)
 
     def _groups(
         self,

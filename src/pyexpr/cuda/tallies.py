@@ -17,7 +17,7 @@ from pyexpr.cuda.networks import Level, Networks
 from pyexpr.cuda.partition import Partition, Vertices
 from pyexpr.cuda.settlement import Arrays, Settlement
 
-_SURE, _UNSURE, _NOT_FINITE = 1, 2, 3  # Bend of slopes.hpp
+_SURE, _UNSURE = 1, 2  # Bend of slopes.hpp
 
 
 class Tally(Protocol):
@@ -131,6 +131,7 @@ class Bends:
 
     def cells(self, lineage: Sequence[Partition]) -> None:
         p = lineage[-1]
+        self._require_finite(p)
         self._join(lineage)
         if p.cells < 2:
             return
@@ -140,9 +141,6 @@ class Bends:
             "compare_slopes", inner, self._readout.outputs, p.rows, p.vertices.t, piece,
             self._pieces, self._readout.row_norms, p.alpha, bends, gap,
         )  # fmt: skip
-        wrong = xp.flatnonzero(bends == _NOT_FINITE)
-        if len(wrong):
-            raise _core.NotFinite(self._depth, int(piece[wrong[0]]))
         self._device.run("count_bend", inner, bends, piece, self.counts)
         self._asked.slopes += int((bends == _SURE).sum())
         self._asked.slope_gap = min(self._asked.slope_gap, float(gap.min()))
@@ -150,6 +148,12 @@ class Bends:
         if len(unsure):
             answers = self._settlement.bends(lineage, unsure)
             self._add(self._device.upload(unsure[answers]), piece)
+
+    def _require_finite(self, p: Partition) -> None:
+        xp = self._device.xp
+        wrong = xp.flatnonzero(~xp.isfinite(p.rows).all(axis=1))
+        if len(wrong):
+            raise _core.NotFinite(self._depth, int(p.vertices.piece[wrong[0]]))
 
     def _join(self, lineage: Sequence[Partition]) -> None:
         """The breakpoint between the last cell of the call before and the first of this one."""
