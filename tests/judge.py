@@ -11,6 +11,7 @@ from oracle import Analysis, OracleActivation, OracleLayer, Pattern, evaluate
 from strategies import Activation, Case
 
 import pyexpr
+from pyexpr.cuda.devices import DeviceLike
 
 Array = npt.NDArray[np.float64]
 Exact = list[Fraction]
@@ -82,14 +83,14 @@ def expected_counts(analysis: Analysis, widths: Sequence[int]) -> Counts:
     )
 
 
-def counted(net: pyexpr.Network, x0: Array, x1: Array) -> Counts:
-    per_layer = pyexpr.count_transitions(net, x0, x1, per="layer")
-    per_neuron = pyexpr.count_transitions(net, x0, x1, per="neuron")
+def counted(net: pyexpr.Network, x0: Array, x1: Array, device: DeviceLike = "cpu") -> Counts:
+    per_layer = pyexpr.count_transitions(net, x0, x1, per="layer", device=device)
+    per_neuron = pyexpr.count_transitions(net, x0, x1, per="neuron", device=device)
     return Counts(
-        linear=pyexpr.count_regions(net, x0, x1),
-        activation=pyexpr.count_regions(net, x0, x1, kind="activation"),
-        patterns=pyexpr.count_patterns(net, x0, x1),
-        transitions=pyexpr.count_transitions(net, x0, x1),
+        linear=pyexpr.count_regions(net, x0, x1, device=device),
+        activation=pyexpr.count_regions(net, x0, x1, kind="activation", device=device),
+        patterns=pyexpr.count_patterns(net, x0, x1, device=device),
+        transitions=pyexpr.count_transitions(net, x0, x1, device=device),
         per_layer=per_layer.tolist(),
         per_neuron=per_neuron.tolist(),
     )

@@ -18,7 +18,7 @@ from pyexpr.cuda.tallies import Tally
 
 LEAST_CHUNK = 2
 _MOST_CHUNK = 1 << 18
-_SHARE = 0.7  # of the memory that is free
+SHARE = 0.7  # of the memory that is free
 
 
 class Engine:
@@ -116,7 +116,7 @@ def chunk_size(device: Device, networks: Networks) -> int:
         Not even the smallest run fits.
     """
     needed, free = bytes_of_cell(networks), device.free_bytes()
-    chunk = int(_SHARE * free) // needed
+    chunk = int(SHARE * free) // needed
     if chunk < LEAST_CHUNK:
         raise MemoryError(
             f"device: the smallest run of this network takes {LEAST_CHUNK * needed} bytes of the "

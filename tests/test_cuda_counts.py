@@ -1,0 +1,195 @@
+"""The engine that works on arrays, with its kernels on the host, against the exact oracle and the
+core: where there is no GPU, this is what a GPU would count."""
+
+from typing import Any
+
+import hypothesis.strategies as st
+import numpy as np
+import numpy.typing as npt
+import pytest
+from array_engine import small_device, small_transfers
+from corpus import CORPUS, tents
+from graph_corpus import CORPUS as GRAPHS
+from hypothesis import given
+from judge import Counts, counted, expected_counts, hidden_widths, network
+from oracle import analyse
+from strategies import Case, cases, oracle_layers
+from test_graph import segments
+
+import pyexpr
+from pyexpr.build import Builder
+from pyexpr.cuda.devices import HostDevice
+from pyexpr.graph import Graph
+from pyexpr.operations import Convolution
+
+Array = npt.NDArray[np.float64]
+
+RNG = np.random.default_rng(5)
+DEVICE = HostDevice()
+RELU = pyexpr.Network.random([12, 40, 40, 40, 3], "relu", 2.0, 0.1, seed=1)
+HARD_TANH = pyexpr.Network.random([12, 30, 30, 30, 3], "hard_tanh", 30.0, 0.1, seed=2)
+# Whose first levels are kept in double-double.
+DEEP = pyexpr.Network.random([6, *[24] * 30, 2], "relu", 6.0, 0.1, seed=3)
+
+
+def of_oracle(case: Case) -> Counts:
+    layers = oracle_layers(case)
+    return expected_counts(analyse(layers, case.x0, case.x1), hidden_widths(layers))
+
+
+@pytest.mark.parametrize("name", CORPUS)
+def test_every_degenerate_case(name: str) -> None:
+    case = CORPUS[name]
+    net = network(case)
+    assert counted(net, case.x0, case.x1, small_device([net], 3)) == of_oracle(case)
+    assert counted(net, case.x1, case.x0, DEVICE) == of_oracle(case)
+
+
+@given(cases(), st.integers(2, 20))
+def test_small_networks(case: Case, chunk: int) -> None:
+    net = network(case)
+    with small_transfers():
+        assert counted(net, case.x0, case.x1, small_device([net], chunk)) == of_oracle(case)
+
+
+@pytest.mark.parametrize("name", GRAPHS)
+def test_every_degenerate_graph(name: str) -> None:
+    check_graph(*GRAPHS[name])
+
+
+@given(segments())
+def test_graphs(segment: tuple[Graph, Array, Array]) -> None:
+    check_graph(*segment)
+
+
+def check_graph(graph: Graph, x0: Array, x1: Array) -> None:
+    net = pyexpr.Network(graph)
+    assert counted(net, x0, x1, small_device([net], 5)) == counted(net, x0, x1)
+
+
+@pytest.mark.parametrize("net", [RELU, HARD_TANH], ids=["relu", "hard-tanh"])
+@pytest.mark.parametrize("chunk", [2, 7, 64, 10**6])
+def test_no_count_depends_on_the_size_of_runs(net: pyexpr.Network, chunk: int) -> None:
+    x0, x1 = RNG.normal(size=(2, 12))
+    assert counted(net, x0, x1, small_device([net], chunk)) == counted(net, x0, x1)
+
+
+def test_deep_networks_have_rows_in_double_double() -> None:
+    assert 0 < DEEP._core.extended_levels < DEEP._core.depth
+    x0, x1 = RNG.normal(size=(2, 6))
+    assert counted(DEEP, x0, x1, DEVICE) == counted(DEEP, x0, x1)
+    certificate = pyexpr.count_regions(DEEP, x0, x1, kind="activation", device=DEVICE).certificate
+    assert certificate.signs.filtered > 0.99 * certificate.signs.asked
+
+
+def test_nearly_all_is_settled_by_the_filter() -> None:
+    net = pyexpr.Network.random([784, 128, 128, 128, 128, 10], "hard_tanh", 32.0, 0.01, seed=0)
+    x0, x1 = RNG.normal(size=(2, 784))
+    found = pyexpr.count_regions(net, x0, x1, device=DEVICE)
+    assert found == pyexpr.count_regions(net, x0, x1)
+    assert found.certificate.signs.asked - found.certificate.signs.filtered < 5
+    assert found.certificate.orders.filtered > 0.99 * found.certificate.orders.asked
+
+
+@pytest.mark.parametrize("width", [1, 2, 3, 4])
+def test_tents_of_which_every_second_sign_is_a_tie(width: int) -> None:
+    case = tents(7, width)
+    net = network(case)
+    with small_transfers():
+        counts = counted(net, case.x0, case.x1, small_device([net], 10))
+    assert (counts.linear, counts.activation, counts.patterns) == (2**7,) * 3
+
+
+def test_trajectories_of_several_lines() -> None:
+    points = RNG.normal(size=(5, 12))
+    for net in (RELU, HARD_TANH):
+        for curve in (pyexpr.Polyline(points), pyexpr.Polyline(points, closed=True)):
+            check_trajectory(net, curve, small_device([net], 20))
+
+
+def test_curves_are_counted_all_the_same() -> None:
+    check_trajectory(RELU, pyexpr.Arc(*RNG.normal(size=(2, 12))), DEVICE)
+
+
+def check_trajectory(net: pyexpr.Network, curve: pyexpr.Trajectory, device: HostDevice) -> None:
+    for kind in ("linear", "activation"):
+        found = pyexpr.count_regions(net, curve, kind=kind, device=device)
+        assert found == pyexpr.count_regions(net, curve, kind=kind)
+    assert pyexpr.count_patterns(net, curve, device=device) == pyexpr.count_patterns(net, curve)
+    for per in ("total", "layer", "neuron"):
+        more = pyexpr.count_transitions(net, curve, per=per, device=device)
+        np.testing.assert_array_equal(more, pyexpr.count_transitions(net, curve, per=per))
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(2, 30))
+def test_batches(seed: int, chunk: int) -> None:
+    rng = np.random.default_rng(seed)
+    net = pyexpr.Network.random([3, 6, 5, 2], "hard_tanh", 8.0, 0.1, seed=seed)
+    x0 = rng.integers(-2, 3, (int(rng.integers(0, 9)), 3)) / 2
+    x1 = np.where(rng.random(x0.shape) < 0.3, x0, rng.normal(size=x0.shape))
+    check_batch(net, x0, x1, small_device([net], chunk))
+
+
+def check_batch(net: Any, x0: Array, x1: Array, device: HostDevice) -> None:
+    for kind in ("linear", "activation"):
+        found = pyexpr.count_regions(net, x0, x1, kind=kind, device=device)
+        np.testing.assert_array_equal(found, pyexpr.count_regions(net, x0, x1, kind=kind))
+    found = pyexpr.count_patterns(net, x0, x1, device=device)
+    np.testing.assert_array_equal(found, pyexpr.count_patterns(net, x0, x1))
+    for per in ("total", "layer", "neuron"):
+        found = pyexpr.count_transitions(net, x0, x1, per=per, device=device)
+        expected = pyexpr.count_transitions(net, x0, x1, per=per)
+        np.testing.assert_array_equal(found, expected)
+        assert found.dtype == np.int64
+
+
+def test_pairs() -> None:
+    points = RNG.normal(size=(6, 12))
+    for kind in ("linear", "activation"):
+        found = pyexpr.count_pairs(RELU, points, kind=kind, device=small_device([RELU], 50))
+        np.testing.assert_array_equal(found, pyexpr.count_pairs(RELU, points, kind=kind))
+
+
+@given(st.lists(cases(), min_size=1, max_size=1), st.integers(2, 30), st.data())
+def test_stacks(drawn: list[Case], chunk: int, data: st.DataObject) -> None:
+    case = drawn[0]
+    rng = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))
+    first = network(case)
+    # As it is, with signs turned, with copies of rows, and dead.
+    others = [
+        case.layers,
+        [(-weight, bias) for weight, bias in case.layers],
+        [
+            (weight[rng.integers(len(weight), size=len(weight))], bias)
+            for weight, bias in case.layers
+        ],
+        [(weight, np.minimum(-np.abs(bias), -1)) for weight, bias in case.layers],
+    ]
+    functions = [node.function for node in first.graph.nodes if hasattr(node, "function")]
+    stack = pyexpr.NetworkStack([pyexpr.Network.dense(layers, functions) for layers in others])
+    device = small_device(list(stack), chunk)
+    check_batch(stack, np.stack([case.x0, case.x1]), np.stack([case.x1, case.x0]), device)
+    check_batch(stack, case.x0, case.x1, device)
+
+
+def convolutions(groups: int) -> pyexpr.Network:
+    """Two convolutions with a skip connection around the second, then a dense layer."""
+    builder = Builder((2, 6, 5))
+    x = builder.input
+    for channels_in in (2, 4):
+        kernel = RNG.normal(size=(4, channels_in // groups, 3, 3))
+        operation = Convolution(kernel, (6, 5), pads=(1, 1, 1, 1), groups=groups)
+        y = builder.activation(builder.convolution(x, operation, RNG.normal(size=4)), pyexpr.ReLU())
+        x = y if channels_in == 2 else builder.add(x, y)
+    flat = x.reshape((120,))
+    return pyexpr.Network(
+        builder.graph(builder.dense(flat, RNG.normal(size=(3, 120)), np.zeros(3)))
+    )
+
+
+@pytest.mark.parametrize("groups", [1, 2])
+def test_convolutions(groups: int) -> None:
+    net = convolutions(groups)
+    x0, x1 = RNG.normal(size=(2, 2, 6, 5))
+    for chunk in (20, 10**6):
+        assert counted(net, x0, x1, small_device([net], chunk)) == counted(net, x0, x1)
