@@ -17,4 +17,4 @@
                 use(multiply_sparse) use(unfold) use(begin_extended) use(multiply_dense_extended)  \
                     use(multiply_sparse_extended) use(convolve_extended) use(normalise)            \
                         use(bound_product) use(bound_rows) use(pass_on) use(compare_slopes)        \
-                            use(count_bend)
+                            use(count_bend) use(count_differences) use(scale_by_slopes)

@@ -39,6 +39,25 @@ PYEXPR_ANYWHERE inline void compare_slopes(i64 i, i64 outputs, const f64* rows, 
     }
 }
 
+// Adds to how many letters two cells of [cells, words] differ in.
+PYEXPR_ANYWHERE inline void count_differences(i64 i, i64 words, const u64* letters, const i64* left,
+                                              const i64* right, i64* counts) {
+    const u64 *a = letters + left[i] * words, *b = letters + right[i] * words;
+    for (i64 w = 0; w < words; ++w) counts[i] += ones(a[w] ^ b[w]);
+}
+
+// Entry i of [rows, entries]: a sensitivity to what neurons make, times their slopes on a cell.
+PYEXPR_ANYWHERE inline void scale_by_slopes(i64 i, i64 entries, i64 width, i64 count,
+                                            const f64* slopes, const u64* letters, const i64* cell,
+                                            const f64* value, f64* scaled) {
+    const i64 q = i % entries, words = (width + 63) / 64;
+    i64 piece = 0;
+    if (q < width)
+        for (i64 k = 0; k < count; ++k)
+            piece += letters[(cell[i / entries] * count + k) * words + q / 64] >> (q % 64) & 1;
+    scaled[i] = q < width ? slopes[piece * width + q] * value[i] : value[i];
+}
+
 // Of boundary i, at vertex i + 1.
 PYEXPR_ANYWHERE inline void count_bend(i64 i, const Byte* bends, const i64* piece, i64* counts) {
     if (bends[i] == static_cast<Byte>(Bend::sure)) count_one(counts + piece[i + 1]);

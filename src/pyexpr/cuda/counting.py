@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import accumulate, pairwise
+from math import inf
 from typing import Literal, TypeAlias, TypeVar
 
 import numpy as np
@@ -180,12 +181,9 @@ class _Count:
 
 
 def _of_filter(asked: Asked) -> Certificate:
-    def decisions(count: int, gap: float) -> Decisions:
-        return Decisions(count, 0, 0, 0, 0, gap)
-
     return Certificate(
-        decisions(asked.signs, asked.sign_gap),
-        decisions(asked.orders, asked.order_gap),
-        decisions(asked.slopes, asked.slope_gap),
-        decisions(0, float("inf")),
+        Decisions(asked.signs, 0, 0, 0, 0, asked.sign_gap),
+        Decisions(asked.orders, 0, 0, 0, 0, asked.order_gap),
+        Decisions(asked.slopes, 0, asked.slopes_by_adjoint, 0, 0, asked.slope_gap),
+        Decisions(0, 0, 0, 0, 0, inf),
     )

@@ -61,13 +61,14 @@ class Found:
 
 @dataclass
 class Asked:
-    """Decisions that the filter took, and how close the closest was."""
+    """Decisions that were taken on the device, and how close the filter's closest was."""
 
     signs: int = 0
     sign_gap: float = inf
     orders: int = 0
     order_gap: float = inf
     slopes: int = 0
+    slopes_by_adjoint: int = 0
     slope_gap: float = inf
 
 

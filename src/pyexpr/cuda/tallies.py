@@ -15,6 +15,7 @@ from pyexpr.cuda.devices import Array, Device
 from pyexpr.cuda.events import Asked, Found
 from pyexpr.cuda.networks import Level, Networks
 from pyexpr.cuda.partition import Partition, Vertices
+from pyexpr.cuda.sensitivity import BENDS, OPEN, Sensitivity
 from pyexpr.cuda.settlement import Arrays, Settlement
 
 _SURE, _UNSURE = 1, 2  # Bend of slopes.hpp
@@ -121,6 +122,7 @@ class Bends:
         self._readout = networks.readout
         self._depth = networks.depth
         self._settlement = settlement
+        self._sensitivity = Sensitivity(device, networks, pieces_of_network)
         self._asked = asked
         self._pieces = pieces_of_network
         self.counts = counts
@@ -146,8 +148,19 @@ class Bends:
         self._asked.slope_gap = min(self._asked.slope_gap, float(gap.min()))
         unsure = self._device.download(xp.flatnonzero(bends == _UNSURE)) + 1
         if len(unsure):
-            answers = self._settlement.bends(lineage, unsure)
-            self._add(self._device.upload(unsure[answers]), piece)
+            self._settle(lineage, unsure)
+
+    def _settle(self, lineage: Sequence[Partition], vertices: Indices) -> None:
+        """What the filter leaves open."""
+        piece = lineage[-1].vertices.piece
+        answers = self._sensitivity.bends(lineage, vertices)
+        self._add(self._device.upload(vertices[answers == BENDS]), piece)
+        self._asked.slopes += int((answers != OPEN).sum())
+        self._asked.slopes_by_adjoint += int((answers != OPEN).sum())
+        rest = vertices[answers == OPEN]
+        if len(rest):
+            bends = self._settlement.bends(lineage, rest)
+            self._add(self._device.upload(rest[bends]), piece)
 
     def _require_finite(self, p: Partition) -> None:
         xp = self._device.xp
