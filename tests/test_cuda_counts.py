@@ -78,8 +78,6 @@ def test_deep_networks_have_rows_in_double_double() -> None:
     assert 0 < DEEP._core.extended_levels < DEEP._core.depth
     x0, x1 = RNG.normal(size=(2, 6))
     assert counted(DEEP, x0, x1, DEVICE) == counted(DEEP, x0, x1)
-    certificate = pyexpr.count_regions(DEEP, x0, x1, kind="activation", device=DEVICE).certificate
-    assert certificate.signs.filtered > 0.99 * certificate.signs.asked
 
 
 def test_nearly_all_is_settled_by_the_filter() -> None:

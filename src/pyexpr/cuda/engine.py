@@ -58,12 +58,14 @@ class Engine:
         group = max(1, chunk // 4)
         for first in range(0, pieces, group):
             last = min(first + group, pieces)
-            self._descend(self._refinement.start(ends(first, last), first, last), 0, chunk)
+            start = self._refinement.start(ends(first, last), first, last)
+            self._descend(start, 0, chunk, last == pieces)
 
-    def _descend(self, p: Partition, number: int, chunk: int) -> None:
+    def _descend(self, p: Partition, number: int, chunk: int, ends: bool) -> None:
+        """`ends`: whether nothing comes behind these cells."""
         self._lineage[number:] = [p]
         if number == self._networks.depth:
-            self._tally.cells(self._lineage)
+            self._tally.cells(self._lineage, ends)
             self._note_progress(p)
             return
         level = self._networks.levels[number]
@@ -76,12 +78,13 @@ class Engine:
         refined = cut(self._device, number, level, p, found)
         del found
         if last and not self._tally.reads_outputs:
-            self._descend(self._refinement.without_rows(refined), number + 1, chunk)
+            self._descend(self._refinement.without_rows(refined), number + 1, chunk, ends)
             return
         parts = -(-refined.cells // chunk)
         for i in range(parts):
             first, end = refined.cells * i // parts, refined.cells * (i + 1) // parts
-            self._descend(self._refinement.fill(number, p, refined, first, end), number + 1, chunk)
+            part = self._refinement.fill(number, p, refined, first, end)
+            self._descend(part, number + 1, chunk, ends and i + 1 == parts)
 
     def _find(self, number: int, p: Partition) -> Found:
         filtered = self._filter.find(number, self._networks.levels[number], p)

@@ -98,23 +98,55 @@ class Filter:
             A pre-activation is not finite.
         """
         xp, run = self._device.xp, self._device.run
-        positive, hard = self._signs(number, level, p)
+        positive, hard, gap = self._signs(level, p)
         cells, words = p.cells, p.cells * level.row
-        piece = p.vertices.piece
+        if words == 0:
+            none = xp.empty((cells, 0), "u8")
+            return Filtered(Found(none, none, xp.zeros(cells + 1), self._none()), hard, False)
         left, crossing = xp.empty((cells, level.row), "u8"), xp.empty((cells, level.row), "u8")
         counts = xp.empty(words, "i8")
-        run("find_letters", words, level.row, piece, hard, positive, left, crossing, counts)
-        points = self._locate(level, p, crossing, xp.cumsum(counts), counts)
-        if len(points) > 1:
-            gap = xp.empty(len(points) - 1)
-            run("mark_close", len(gap), points.cell, points.t, points.tau, hard, gap)
-            self.asked.orders += int(xp.isfinite(gap).sum())
-            self.asked.order_gap = min(self.asked.order_gap, float(gap.min()))
-        found = Found(left, crossing, xp.zeros(cells + 1), points)
-        return Filtered(found, hard, bool(hard.any()))
+        run(
+            "find_letters", words, level.row, p.vertices.piece, hard, positive, left, crossing,
+            counts,
+        )  # fmt: skip
+        ends = xp.cumsum(counts)
+        closest, count = self._device.download(xp.stack([gap.min(), ends[-1].astype("f8")]))
+        self._note_signs(number, level, p, gap, float(closest))
+        points = self._locate(level, p, crossing, ends - counts, int(count))
+        hard_too = self._check_order(points, hard)
+        return Filtered(Found(left, crossing, xp.zeros(cells + 1), points), hard, hard_too)
 
-    def _signs(self, number: int, level: Level, p: Partition) -> tuple[Array, Array]:
-        """Letters at vertices, uint64 [vertices, words], and cells of which one is open."""
+    def _check_order(self, points: Points, hard: Array) -> bool:
+        """Whether any cell is hard, also for its breakpoints' order."""
+        xp = self._device.xp
+        if len(points) < 2:
+            return bool(hard.any())
+        gap = xp.empty(len(points) - 1)
+        self._device.run("mark_close", len(gap), points.cell, points.t, points.tau, hard, gap)
+        told = [gap.min(), xp.isfinite(gap).sum().astype("f8"), hard.max().astype("f8")]
+        closest, asked, any_hard = self._device.download(xp.stack(told)).tolist()
+        self.asked.orders += int(asked)
+        self.asked.order_gap = min(self.asked.order_gap, closest)
+        return bool(any_hard)
+
+    def _note_signs(
+        self, number: int, level: Level, p: Partition, gap: Array, closest: float
+    ) -> None:
+        if closest < 0:
+            vertex = int(gap.argmin()) // level.row
+            raise _core.NotFinite(number, int(p.vertices.piece[vertex]))
+        self.asked.sign_gap = min(self.asked.sign_gap, closest)
+        self.asked.signs += len(p.vertices) * level.width * level.count
+
+    def _none(self) -> Points:
+        floats, integers = self._device.xp.empty(0), self._device.xp.empty(0, "i8")
+        return Points(
+            integers, floats, floats, integers, integers, floats, integers, integers, integers
+        )
+
+    def _signs(self, level: Level, p: Partition) -> tuple[Array, Array, Array]:
+        """Letters at vertices, uint64 [vertices, words]; cells of which one is open; and for every
+        word how close a decision was, or -1."""
         xp, run = self._device.xp, self._device.run
         at, vertices = p.vertices, len(p.vertices)
         words = vertices * level.row
@@ -131,27 +163,19 @@ class Filter:
             at.piece, self._pieces, level.map.row_norms, p.norm, other, absolute, relative,
             positive, unsure, gap,
         )  # fmt: skip
-        if words:
-            closest = float(gap.min())
-            if closest < 0:
-                first = int(gap.argmin()) // level.row
-                raise _core.NotFinite(number, int(at.piece[first]))
-            self.asked.sign_gap = min(self.asked.sign_gap, closest)
-            self.asked.signs += vertices * level.width * level.count
         hard = xp.zeros(p.cells, "u1")
         run("mark_unsure", words, level.row, vertices, unsure, hard)
-        return positive, hard
+        return positive, hard, gap
 
     def _locate(
-        self, level: Level, p: Partition, crossing: Array, ends: Array, counts: Array
+        self, level: Level, p: Partition, crossing: Array, first: Array, count: int
     ) -> Points:
         """One point an event, in the order of their floats."""
         xp, at = self._device.xp, p.vertices
-        count = int(ends[-1]) if len(ends) else 0
         cell, neuron, threshold = (xp.empty(count, "i8") for _ in range(3))
         t, tau, displacement = (xp.empty(count) for _ in range(3))
         self._device.run(
-            "locate", len(counts), crossing, ends - counts, p.rows, p.lows, level.entries,
+            "locate", crossing.size, crossing, first, p.rows, p.lows, level.entries,
             level.width, level.count, level.thresholds, at.piece, self._pieces,
             level.map.row_norms, level.lipschitz, at.t, at.tau, p.alpha, cell, neuron, threshold,
             t, tau, displacement,

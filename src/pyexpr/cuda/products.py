@@ -6,10 +6,17 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TypeAlias
 
+import numpy as np
+
 from pyexpr import _core
 from pyexpr.cuda.devices import Array, Device
 
 _PATCHES = 1 << 28  # bytes of patches at a time
+# Columns of zeros are left out of products of so many terms, if that leaves out such a part.
+_LARGE_PRODUCT = 1 << 28
+_WORTH_LEAVING_OUT = 0.1
+# Rows of many networks are multiplied at once if padding makes them at most so many times more.
+_MOST_PADDING = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,8 +58,19 @@ class DenseBlock:
                 *x.extended_place, *y.extended_place,
             )  # fmt: skip
             return
-        product = x.array[:, x.offset : x.offset + inputs] @ self.weight
-        y.array[:, y.offset : y.offset + outputs] += product
+        rows = x.array[:, x.offset : x.offset + inputs]
+        y.array[:, y.offset : y.offset + outputs] += self._times(rows)
+
+    def _times(self, rows: Array) -> Array:
+        """Without what is off everywhere."""
+        inputs, outputs = self.weight.shape
+        if len(rows) * inputs * outputs < _LARGE_PRODUCT:
+            return rows @ self.weight
+        xp = self.device.xp
+        used = xp.flatnonzero(rows.any(axis=0))
+        if len(used) > (1 - _WORTH_LEAVING_OUT) * inputs:
+            return rows @ self.weight
+        return rows[:, used] @ self.weight[used]
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,9 +166,42 @@ def multiply(
     y: Array, y_low: Array | None,
 ) -> None:  # fmt: skip
     """y += W x; rows starts[i] .. starts[i + 1] - 1 are those of network i."""
+    if x_low is None and _can_be_padded(blocks, starts):
+        _multiply_padded(blocks, starts, x, y)
+        return
     for network, (first, last) in zip(blocks, pairwise(starts), strict=True):
         if first == last:
             continue
         for block in network:
             source, target = Rows(x, x_low, block.in_offset), Rows(y, y_low, block.out_offset)
             block.operation.add(source.part(first, last), target.part(first, last))
+
+
+def _can_be_padded(blocks: tuple[tuple[Block, ...], ...], starts: list[int]) -> bool:
+    """Whether several networks have one matrix each, and about as many rows."""
+    longest = max(last - first for first, last in pairwise(starts))
+    return (
+        len(blocks) > 1
+        and all(len(network) == 1 for network in blocks)
+        and isinstance(blocks[0][0].operation, DenseBlock)
+        and len(blocks) * longest <= _MOST_PADDING * starts[-1]
+    )
+
+
+def _multiply_padded(
+    blocks: tuple[tuple[Block, ...], ...], starts: list[int], x: Array, y: Array
+) -> None:
+    """One product for all networks, each with as many rows as the one with most."""
+    operations = [network[0].operation for network in blocks]
+    dense = [operation for operation in operations if isinstance(operation, DenseBlock)]
+    device = dense[0].device
+    xp, begins = device.xp, device.upload(np.array(starts[:-1]))
+    longest = max(last - first for first, last in pairwise(starts))
+    row = xp.arange(len(x))
+    network = xp.searchsorted(begins, row, side="right") - 1
+    place = network * longest + row - begins[network]
+    padded = xp.zeros((len(dense) * longest, x.shape[1]))
+    padded[place] = x
+    weights = xp.stack([block.weight for block in dense])
+    products = padded.reshape(len(dense), longest, -1) @ weights
+    y += products.reshape(len(padded), -1)[place]

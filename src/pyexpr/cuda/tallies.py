@@ -35,8 +35,8 @@ class Tally(Protocol):
     def events(self, number: int, level: Level, p: Partition, found: Found) -> None:
         """The events of a level on the next cells along the trajectory."""
 
-    def cells(self, lineage: Sequence[Partition]) -> None:
-        """The next cells behind the last level."""
+    def cells(self, lineage: Sequence[Partition], ends: bool) -> None:
+        """The next cells behind the last level; `ends`: the last ones."""
 
 
 class Regions:
@@ -53,11 +53,11 @@ class Regions:
     def events(self, number: int, level: Level, p: Partition, found: Found) -> None:
         if number != self._last:
             return
-        self.cells([p])
+        self.cells([p], False)
         cell, piece, points = found.points.cell, p.vertices.piece, found.points
         self._add(cell, points.neuron, piece)
 
-    def cells(self, lineage: Sequence[Partition]) -> None:
+    def cells(self, lineage: Sequence[Partition], ends: bool) -> None:
         xp, piece = self._device.xp, lineage[-1].vertices.piece
         cell = xp.flatnonzero(piece[:-1] == piece[1:])
         self._add(cell, cell, piece)
@@ -99,7 +99,7 @@ class Transitions:
         right = found.left[-1] ^ found.crossing[-1]
         self._before[number] = (end, right) if last == end else None
 
-    def cells(self, lineage: Sequence[Partition]) -> None:
+    def cells(self, lineage: Sequence[Partition], ends: bool) -> None:
         pass
 
 
@@ -131,10 +131,10 @@ class Bends:
     def events(self, number: int, level: Level, p: Partition, found: Found) -> None:
         pass
 
-    def cells(self, lineage: Sequence[Partition]) -> None:
+    def cells(self, lineage: Sequence[Partition], ends: bool) -> None:
         p = lineage[-1]
         self._require_finite(p)
-        self._join(lineage)
+        self._join(lineage, ends)
         if p.cells < 2:
             return
         xp, piece, inner = self._device.xp, p.vertices.piece, p.cells - 1
@@ -168,17 +168,19 @@ class Bends:
         if len(wrong):
             raise _core.NotFinite(self._depth, int(p.vertices.piece[wrong[0]]))
 
-    def _join(self, lineage: Sequence[Partition]) -> None:
+    def _join(self, lineage: Sequence[Partition], ends: bool) -> None:
         """The breakpoint between the last cell of the call before and the first of this one."""
-        piece = self._device.download(lineage[-1].vertices.piece[np.array([0, 1, -2, -1])])
         before, self._last = self._last, None
-        if before is not None and before[0] == piece[0] == piece[1]:
-            first = self._settlement.cell(lineage, 0)
-            if self._settlement.bend_between(before[1], first):
-                self._add(self._device.xp.zeros(1, "i8"), lineage[-1].vertices.piece)
-        if piece[2] == piece[3]:
-            last = self._settlement.cell(lineage, lineage[-1].cells - 1)
-            self._last = int(piece[3]), last
+        if before is None and ends:
+            return
+        pieces = lineage[-1].vertices.piece
+        first, second, last, end = (int(pieces[i]) for i in (0, 1, -2, -1))
+        if before is not None and before[0] == first == second:
+            here = self._settlement.cell(lineage, 0)
+            if self._settlement.bend_between(before[1], here):
+                self._add(self._device.xp.zeros(1, "i8"), pieces)
+        if last == end and not ends:
+            self._last = end, self._settlement.cell(lineage, lineage[-1].cells - 1)
 
     def _add(self, vertices: Array, piece: Array) -> None:
         self._device.run(
@@ -204,7 +206,7 @@ class Collected:
     def events(self, number: int, level: Level, p: Partition, found: Found) -> None:
         pass
 
-    def cells(self, lineage: Sequence[Partition]) -> None:
+    def cells(self, lineage: Sequence[Partition], ends: bool) -> None:
         kept = self._levels[: len(lineage)]
         self._levels = []
         for number, p in enumerate(lineage):
