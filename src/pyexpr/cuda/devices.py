@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import re
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -21,7 +22,18 @@ Array: TypeAlias = Any
 _THREADS = 256  # of a block
 _MOST_BLOCKS = 1 << 16
 _DLPACK_CPU, _DLPACK_CUDA = 1, 2
+_OLD_DRIVER, _NO_GPU = 35, 100  # CUDA's codes
 _OLDEST = 60  # ten times the compute capability
+_OLDEST_OF_13 = 75  # that CUDA 13 still compiles for
+# What CUDA's codes for an error mean here; it says itself what another one means.
+_REASONS = {
+    3: "CUDA cannot begin in this process; one forked from a process that uses a GPU must be "
+    "spawned instead",
+    46: "the GPU is busy, or another process has it for itself",
+    _NO_GPU: "the CUDA driver finds no GPU; CUDA_VISIBLE_DEVICES may hide it, and one in MIG mode "
+    "needs an instance",
+    803: "the CUDA driver and its library are of different versions; restart the machine",
+}
 # As the host does: every operation rounded for itself, and C++ as the headers are written in.
 OPTIONS = ("-std=c++20", "--fmad=false")
 
@@ -94,9 +106,10 @@ class CudaDevice:
     def __init__(self, number: int) -> None:
         """Errors are those of `find_device`."""
         self._cupy = _cupy()
-        self._device = _open(self._cupy, number)
-        with self._device:
-            self._kernels = _compile(self._cupy)
+        with _explained(self._cupy):
+            self._device = _open(self._cupy, number)
+            with self._device:
+                self._kernels = _compile(self._cupy, int(self._device.compute_capability))
 
     @property
     def xp(self) -> Any:
@@ -150,9 +163,9 @@ def find_device(device: object) -> Device | None:
     TypeError, ValueError
         No device, or an unknown name or number.
     ImportError
-        CuPy is not installed.
+        CuPy is not installed, or cannot be imported.
     RuntimeError
-        No driver, no GPU, or one that is too old.
+        No driver or GPU, or one that is too old; no NVRTC, or one that refuses the kernels.
     """
     if not isinstance(device, str):
         if isinstance(device, HostDevice | CudaDevice):
@@ -163,11 +176,12 @@ def find_device(device: object) -> Device | None:
     match = re.fullmatch(r"cuda(?::(\d+))?", device)
     if match is None:
         raise ValueError(f'device is {device!r}; it must be "cpu", "cuda" or "cuda:1" and so on')
-    return _cuda_device(int(match[1] or 0))
+    return _cuda_device(int(match[1] or 0), os.getpid())
 
 
 @functools.cache
-def _cuda_device(number: int) -> CudaDevice:
+def _cuda_device(number: int, _: int) -> CudaDevice:
+    """One for each process: a forked one cannot use its parent's."""
     return CudaDevice(number)
 
 
@@ -185,6 +199,10 @@ def _cupy() -> Any:
     try:
         import cupy
     except ImportError as error:
+        if not (isinstance(error, ModuleNotFoundError) and error.name == "cupy"):
+            raise ImportError(
+                f'device="cuda": CuPy is installed and cannot be imported: {error}'
+            ) from error
         raise ImportError(
             'device="cuda" needs CuPy: pip install "pyexpr-regions[cuda13]", '
             "or [cuda12] for a driver of CUDA 12"
@@ -194,13 +212,9 @@ def _cupy() -> Any:
 
 def _open(cupy: Any, number: int) -> Any:
     """The GPU of that number, if it will do."""
-    runtime = cupy.cuda.runtime
-    try:
-        count = runtime.getDeviceCount()
-    except runtime.CUDARuntimeError as error:
-        raise RuntimeError(f'device="cuda": no GPU can be used here: {error}') from error
+    count = cupy.cuda.runtime.getDeviceCount()
     if count == 0:
-        raise RuntimeError('device="cuda": the CUDA driver knows no GPU here')
+        raise RuntimeError(f'device="cuda": {_REASONS[_NO_GPU]}')
     if number >= count:
         names = ", ".join(f'"cuda:{i}"' for i in range(count))
         raise ValueError(f'device is "cuda:{number}"; here it must be one of {names}')
@@ -214,13 +228,56 @@ def _open(cupy: Any, number: int) -> Any:
     return device
 
 
-def _compile(cupy: Any) -> dict[str, Any]:
+def _compile(cupy: Any, capability: int) -> dict[str, Any]:
     """The kernels by name, made by NVRTC; CuPy keeps what it has compiled on disk."""
     module = cupy.RawModule(code=_core.kernel_source, options=OPTIONS)
     try:
         return {name: module.get_function(f"pyexpr_{name}") for name in _core.kernels}
     except cupy.cuda.compiler.CompileException as error:
-        raise RuntimeError(f'device="cuda": NVRTC refuses the kernels: {error}') from error
+        hint = "; CUDA 13 takes 7.5 or more, CUDA 12 less" if capability < _OLDEST_OF_13 else ""
+        raise RuntimeError(
+            f'device="cuda": NVRTC refuses the kernels for compute capability {capability / 10}: '
+            f"{_line(error)}{hint}"
+        ) from error
+    except cupy.cuda.runtime.CUDARuntimeError:
+        raise
+    except RuntimeError as error:  # no NVRTC; a driver that cannot load what it has made
+        raise RuntimeError(
+            f'device="cuda": the kernels cannot be compiled or loaded: {_line(error)}'
+        ) from error
+
+
+@contextmanager
+def _explained(cupy: Any) -> Iterator[None]:
+    """Says why where CUDA gives a code."""
+    runtime = cupy.cuda.runtime
+    try:
+        yield
+    except runtime.CUDARuntimeError as error:
+        if error.status == _OLD_DRIVER:
+            reason = _of_driver(runtime.driverGetVersion(), runtime.runtimeGetVersion())
+        else:
+            reason = _REASONS.get(error.status, f"no GPU can be used here: {_line(error)}")
+        raise RuntimeError(f'device="cuda": {reason}') from error
+
+
+def _of_driver(driver: int, needed: int) -> str:
+    """Of versions as CUDA numbers them, 0 for none."""
+    if driver == 0:
+        return "no CUDA driver is installed here"
+    return (
+        f"the driver is of CUDA {_version(driver)}, and CuPy of {_version(needed)}; update the "
+        'driver, or pip install "pyexpr-regions[cuda12]" for one of CUDA 12'
+    )
+
+
+def _version(number: int) -> str:
+    return f"{number // 1000}.{number % 1000 // 10}"
+
+
+def _line(error: BaseException) -> str:
+    """The first: whole logs may follow."""
+    return str(error).strip().partition("\n")[0]
 
 
 @contextmanager
