@@ -274,6 +274,18 @@ def test_no_parameters_are_one_cell() -> None:
     assert sweep({}, echo).rows == ({"echo": []},)
 
 
+def test_how_is_no_part_of_a_sweep(tmp_path: Path) -> None:
+    path = tmp_path / "sweep.jsonl"
+    found = sweep({"base": [2.0, 3.0]}, power, path=path, how={"exponent": 1})
+    assert found.column("value").tolist() == [2.0, 3.0]
+    assert [*found[0]] == ["base", "value", "name", "both"]
+    assert b"exponent" not in path.read_bytes()
+    with spawned(1) as executor:
+        cells = {"base": [3.0, 4.0]}
+        more = sweep(cells, power, executor=executor, path=path, how={"exponent": 3})
+    assert more.column("value").tolist() == [3.0, 64.0]
+
+
 def test_progress_is_told(tmp_path: Path) -> None:
     path = tmp_path / "sweep.jsonl"
     shares: list[float] = []
@@ -718,11 +730,20 @@ def test_only_files_are_written(tmp_path: Path) -> None:
         ({"cell": 3}, "cell is 3"),
         ({"executor": 2}, r"executor is 2 .*; it must be a concurrent.futures.Executor"),
         ({"progress": "yes"}, "progress is 'yes'"),
+        ({"how": ["exponent"]}, r"how is .* \(list\); it must be a dict of keywords"),
+        ({"how": {1: 2}}, "how has a parameter named 1"),
     ],
 )
 def test_wrong_types_are_named(arguments: dict[str, Any], match: str) -> None:
     with pytest.raises(TypeError, match=match):
         sweep(**{"grid": {"base": [1]}, "cell": power, **arguments})
+
+
+def test_how_cannot_say_what_the_grid_says(tmp_path: Path) -> None:
+    path = tmp_path / "sweep.jsonl"
+    with pytest.raises(ValueError, match="how has 'base', which is a parameter of the grid"):
+        sweep({"base": [2]}, power, path=path, how={"base": 3})
+    assert not path.exists()
 
 
 @pytest.mark.parametrize("path", ["sweep.csv", "", "jsonl"])

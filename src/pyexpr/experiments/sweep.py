@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
 from typing import TYPE_CHECKING, Any, TypeAlias, overload
 
@@ -137,6 +138,7 @@ def sweep(
     executor: Executor | None = None,
     path: str | os.PathLike[str] | None = None,
     progress: Progress = False,
+    how: Mapping[str, Any] | None = None,
 ) -> Sweep:
     """Call a function on all cells of a grid: the same table whoever computes it.
 
@@ -163,6 +165,9 @@ def sweep(
     progress
         True for a bar on stderr (needs tqdm), or a function to be called now and then with the
         share of the work that is done.
+    how
+        Keywords that all cells are called with, too, and that no result depends on, such as a
+        device: no part of the grid, the file or the table. Anything that the executor can send.
 
     Returns
     -------
@@ -175,7 +180,8 @@ def sweep(
     TypeError
         An argument of the wrong kind, or values that are none of the above.
     ValueError
-        The file is something else, of another function or malformed; it is left as it is.
+        The file is something else, of another function or malformed; it is left as it is. A keyword
+        of `how` is a parameter of the grid.
     RuntimeError
         The executor broke, as when one of its processes is killed, or cancelled a cell; another
         sweep has the file open.
@@ -189,6 +195,7 @@ def sweep(
             "ProcessPoolExecutor() or a dask client's client.get_executor()"
         )
     cells = [*_cells(grid)]
+    called = _with(cell, how, cells)
     keys = [canonical(parameters) for parameters in cells]
     wanted = dict.fromkeys(keys)
     with ExitStack() as stack:
@@ -205,7 +212,7 @@ def sweep(
         note()
         left = [key for key in wanted if key not in run.results]
         try:
-            run_all(cell, left, executor, run.record, note)
+            run_all(called, left, executor, run.record, note)
         except ExecutorFailed as failed:
             raise RuntimeError(
                 f"the executor gave up ({failed.__cause__!r}): {len(run.results)} of "
@@ -247,6 +254,19 @@ def _kept(path: str | os.PathLike[str] | None) -> str:
     return f"in {os.fspath(path)}; call sweep again"
 
 
+def _with(cell: Cell, how: object, cells: Sequence[Values]) -> Cell:
+    """The cell with keywords that are no parameters."""
+    if how is None:
+        return cell
+    if not isinstance(how, Mapping):
+        raise TypeError(f"how is {what(how)}; it must be a dict of keywords")
+    for name in how:
+        _check_name("how", name)
+        if any(name in parameters for parameters in cells):
+            raise ValueError(f"how has {name!r}, which is a parameter of the grid; give it in one")
+    return partial(cell, **how)
+
+
 def _cells(grid: object) -> Iterator[Values]:
     if isinstance(grid, Mapping):
         axes = [_axis(name, values) for name, values in grid.items()]
@@ -259,20 +279,20 @@ def _cells(grid: object) -> Iterator[Values]:
         if not isinstance(parameters, Mapping):
             raise TypeError(f"grid[{i}] is {what(parameters)}; it must be a dict of parameters")
         for name in parameters:
-            _check_name(name)
+            _check_name("grid", name)
         yield {name: plain(f"grid[{i}][{name!r}]", value) for name, value in parameters.items()}
 
 
 def _axis(name: object, values: object) -> list[Any]:
-    _check_name(name)
+    _check_name("grid", name)
     if not isinstance(values, Sequence | np.ndarray) or isinstance(values, str | bytes):
         raise TypeError(f"grid[{name!r}] is {what(values)}; it must be a list of values")
     return [plain(f"grid[{name!r}][{i}]", value) for i, value in enumerate(values)]
 
 
-def _check_name(name: object) -> None:
+def _check_name(where: str, name: object) -> None:
     if not isinstance(name, str):
-        raise TypeError(f"grid has a parameter named {what(name)}; it must be a str")
+        raise TypeError(f"{where} has a parameter named {what(name)}; it must be a str")
 
 
 def _column(values: list[Any]) -> npt.NDArray[Any]:
