@@ -12,6 +12,8 @@ import pytest
 
 import pyexpr
 from pyexpr import cli, demo
+from pyexpr.cuda import devices
+from pyexpr.cuda.devices import HostDevice
 
 
 def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
@@ -118,6 +120,47 @@ def test_threads_are_taken(model: str, threads: str, capsys: pytest.CaptureFixtu
     assert "threads is 0" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("asked", [[], ["--kind", "activation"], ["--per", "neuron"], ["--arc"]])
+def test_a_device_counts_the_same(
+    asked: list[str],
+    model: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert cli.main(["count", model, *asked]) == 0
+    expected = capsys.readouterr().out
+    names: list[str] = []
+
+    def find_device(name: str) -> HostDevice:
+        names.append(name)
+        return HostDevice()
+
+    monkeypatch.setattr(sys.modules[pyexpr.count_regions.__module__], "find_device", find_device)
+    assert cli.main(["count", model, "--device", "cuda:1", *asked]) == 0
+    assert capsys.readouterr().out == expected
+    assert names == ["cuda:1"]
+
+
+def test_a_device_that_cannot_be_had_is_one_line(
+    model: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "cupy", None)
+    devices._cuda_device.cache_clear()
+    assert cli.main(["count", model, "--device", "cuda"]) == 1
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert re.fullmatch(r'pyexpr: device="cuda" needs CuPy: pip install .*\n', printed.err)
+
+
+def test_a_device_without_a_driver_is_one_line(model: str) -> None:
+    cupy = pytest.importorskip("cupy")
+    if cupy.cuda.runtime.driverGetVersion():
+        pytest.skip("a CUDA driver is installed")
+    result = run("count", model, "--device", "cuda")
+    assert result.returncode == 1 and result.stdout == ""
+    assert result.stderr == 'pyexpr: device="cuda": no CUDA driver is installed here\n'
+
+
 def test_regions_are_written(
     model: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -202,6 +245,7 @@ BAD = {
     "an activation of a model": (["bounds", "MODEL", "--activation", "relu"], "its own"),
     "a tensor of sizes": (["bounds", "3", "2", "1", "--output", "x"], "ONNX"),
     "a seed below 0": (["bounds", "3", "2", "1", "--seed", "-1"], "seed is -1"),
+    "no device": (["count", "MODEL", "--device", "gpu"], "device is 'gpu'; it must be"),
     "no such row": (
         ["count", "MODEL", "--points", "DIR/points.csv", "--rows", "0", "3"],
         "no row 3",

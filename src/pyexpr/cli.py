@@ -51,6 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 class _How(TypedDict):
     threads: int | None
     progress: bool
+    device: str
 
 
 # What a command needs is imported by it: --version and --help need none.
@@ -71,7 +72,9 @@ def _count(arguments: argparse.Namespace) -> None:
 
     net = _network(arguments)
     curve = _trajectory(arguments, net.input_shape)
-    how: _How = {"threads": arguments.threads, "progress": _wants_bar()}
+    how: _How = {
+        "threads": arguments.threads, "progress": _wants_bar(), "device": arguments.device
+    }  # fmt: skip
     if arguments.per:
         transitions = count_transitions(net, curve, per=arguments.per, **how)
         result, certificate = transitions.tolist(), transitions.certificate
@@ -137,11 +140,13 @@ def _bounds(arguments: argparse.Namespace) -> None:
 
 
 def _reproduce(arguments: argparse.Namespace) -> None:
+    from pyexpr.cuda.devices import find_device
     from pyexpr.experiments import EXPERIMENTS, load_data, reproduce
 
+    find_device(arguments.device)  # before anything is run, as are data
     names = [*EXPERIMENTS] if arguments.experiment == "all" else [arguments.experiment]
     if arguments.data:
-        load_data(arguments.data, download=arguments.download)  # before anything is run
+        load_data(arguments.data, download=arguments.download)
     options = {"data": arguments.data, "seed": arguments.seed}
     for name in names:
         for key, _ in arguments.set:
@@ -153,6 +158,8 @@ def _reproduce(arguments: argparse.Namespace) -> None:
         print(f"== {name}", flush=True)
         known = EXPERIMENTS[name].arguments
         given = {key: value for key, value in options.items() if value is not None and key in known}
+        # Of all experiments, those that trace take the CPU.
+        device = arguments.device if len(names) == 1 or EXPERIMENTS[name].takes_device else "cpu"
         try:
             result = reproduce(
                 name,
@@ -161,6 +168,7 @@ def _reproduce(arguments: argparse.Namespace) -> None:
                 quick=arguments.quick,
                 workers=arguments.workers,
                 progress=_wants_bar(),
+                device=device,
             )
         except (RuntimeError, *_TOLD) as error:
             if len(names) == 1 and not isinstance(error, RuntimeError):
@@ -285,6 +293,7 @@ def _parser() -> argparse.ArgumentParser:
         "--per", choices=["layer", "neuron"], help="count transitions instead, one number a line"
     )
     count.add_argument("--json", action="store_true", help="print the certificate, too")
+    _add_device(count)
     trace.add_argument("--plot", metavar="FILE", help="draw it: a .png, .pdf or .svg file")
     trace.add_argument("--save", metavar="FILE", help="keep it: a .npz file for load_trace")
     for command in (count, trace):
@@ -331,6 +340,15 @@ def _add_reproduce(commands: Any) -> None:
         help="another argument of the experiment's function, in JSON, such as networks=10",
     )
     reproduce.add_argument("--workers", type=int, help="processes; as many as cores if not given")
+    _add_device(reproduce)
+
+
+def _add_device(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--device",
+        default="cpu",
+        help="cuda (or cuda:1, ...) to count on a GPU; cpu if not given",
+    )
 
 
 def _add_trajectory_options(command: argparse.ArgumentParser) -> None:

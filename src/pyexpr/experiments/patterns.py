@@ -16,6 +16,7 @@ from pyexpr import bounds, constructions
 from pyexpr._arrays import FloatArray, integer
 from pyexpr._progress import Progress
 from pyexpr.counting import count_patterns, count_regions, count_transitions
+from pyexpr.cuda.devices import DeviceLike, find_device
 from pyexpr.experiments.checks import hold
 from pyexpr.experiments.judging import (
     NAMES,
@@ -369,6 +370,7 @@ def patterns(
     executor: Executor | None = None,
     path: str | PathLike[str] | None = None,
     progress: Progress = False,
+    device: DeviceLike = "cpu",
 ) -> PatternsResult:
     """Distinct activation patterns of random networks along lines and arcs; exact counts.
 
@@ -394,12 +396,18 @@ def patterns(
         Network i of a setting is drawn by seed + i, that on the plane by seed.
     executor, path, progress
         As for `sweep`.
+    device
+        As for `count_regions`. All processes of an executor use the same GPU, and have to be
+        spawned, not forked.
 
     Raises
     ------
     TypeError, ValueError
-        Fewer of something than that, or what `Network.random` refuses.
+        Fewer of something than that, what `Network.random` refuses, or an unknown `device`.
+    ImportError, RuntimeError
+        `device` asks for a GPU, and none can be had: before anything is run.
     """
+    find_device(device)
     parameters = arguments_of(locals())
     count, first_seed = integer("networks", networks, 2), integer("seed", seed, 0)
     hold(parameters, depths=2, widths=2)
@@ -417,12 +425,16 @@ def patterns(
         for kind, k, n in settings
         for s in range(first_seed, first_seed + count)
     ]  # fmt: skip
-    attained = [_attained(n) for n in range(1, integer("made_depth", made_depth, 1) + 1)]
+    deepest = integer("made_depth", made_depth, 1)
+    attained = [_attained(n, device) for n in range(1, deepest + 1)]
     weights = _random_on_plane(first_seed)
     on_plane = _network_on_plane(weights)
     places = integer("chords", chords, 1), 2
     points = np.random.default_rng([first_seed, 1]).uniform(-_EXTENT, _EXTENT, places)
-    found = sweep(cells, patterns_on_curves, executor=executor, path=path, progress=progress)
+    how = {"device": device}
+    found = sweep(
+        cells, patterns_on_curves, executor=executor, path=path, progress=progress, how=how
+    )
     found.raise_failures()
     kinds, k, n = zip(*settings, strict=True)
     shape = len(settings), count, len(_CURVES)
@@ -437,8 +449,8 @@ def patterns(
         slice_input=weights[0][0],
         slice_hidden=np.stack([weight for weight, _ in weights[1:]]),
         slice_bias=np.stack([bias for _, bias in weights]),
-        caps=_caps(),
-        chords=_chords(on_plane, points, _letters(on_plane, points)),
+        caps=_caps(device),
+        chords=_chords(on_plane, points, _letters(on_plane, points), device),
     )
 
 
@@ -449,6 +461,7 @@ def patterns_on_curves(
     weight_variance: float,
     bias_variance: float,
     seed: int,
+    device: DeviceLike = "cpu",
 ) -> dict[str, Any]:
     """One network along a line and along a quarter arc between the same points, on one thread.
 
@@ -464,8 +477,8 @@ def patterns_on_curves(
     ends = np.random.default_rng(for_points).standard_normal((2, width))
     curves = Line(*ends), Arc(*ends)
     return {
-        "distinct": [int(count_patterns(network, curve, threads=1)) for curve in curves],
-        "transitions": [int(count_transitions(network, curve, threads=1)) for curve in curves],
+        name: [int(count(network, curve, threads=1, device=device)) for curve in curves]
+        for name, count in (("distinct", count_patterns), ("transitions", count_transitions))
     }
 
 
@@ -477,14 +490,17 @@ def _bounds(kind: str, width: int, depth: int) -> list[float]:
     ]
 
 
-def _attained(depth: int) -> int:
+def _attained(depth: int, device: DeviceLike) -> int:
     made = constructions.line([1, *[_ATTAINING] * depth, 1])
-    return int(count_patterns(made.network, made.trajectory, threads=1))
+    return int(count_patterns(made.network, made.trajectory, threads=1, device=device))
 
 
-def _caps() -> Counts:
+def _caps(device: DeviceLike) -> Counts:
     made = constructions.circle([2, 3, 1, 1])
-    counts = (count(made.network, made.trajectory) for count in (count_patterns, count_transitions))
+    counts = (
+        count(made.network, made.trajectory, device=device)
+        for count in (count_patterns, count_transitions)
+    )
     return np.array([*map(int, counts)], dtype=np.int64)
 
 
@@ -499,12 +515,18 @@ def _network_on_plane(weights: Sequence[tuple[FloatArray, FloatArray]]) -> Netwo
     return Network.dense([*weights, (np.ones((1, _UNITS)), np.zeros(1))])
 
 
-def _chords(network: Network, points: FloatArray, letters: npt.NDArray[np.bool_]) -> Counts:
+def _chords(
+    network: Network,
+    points: FloatArray,
+    letters: npt.NDArray[np.bool_],
+    device: DeviceLike = "cpu",
+) -> Counts:
     """Activation regions on chords between points [B, 2] that have the same letters."""
     order = np.lexsort(letters.T)
     same = (letters[order[1:]] == letters[order[:-1]]).all(axis=1)
     starts, ends = points[order[:-1][same]], points[order[1:][same]]
-    return np.asarray(count_regions(network, starts, ends, kind="activation", threads=1))
+    counts = count_regions(network, starts, ends, kind="activation", threads=1, device=device)
+    return np.asarray(counts)
 
 
 def _letters(network: Network, points: FloatArray) -> npt.NDArray[np.bool_]:

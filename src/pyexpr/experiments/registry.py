@@ -37,6 +37,11 @@ class Experiment(NamedTuple):
         """Names of those that results depend on."""
         return frozenset(signature(self.run).parameters) - HOW
 
+    @property
+    def takes_device(self) -> bool:
+        """Whether it counts, which a GPU can do; the others trace."""
+        return "device" in signature(self.run).parameters
+
 
 EXPERIMENTS: Mapping[str, Experiment] = {
     "growth": Experiment(

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from pyexpr._arrays import FloatArray
 from pyexpr._progress import Progress
 from pyexpr.counting import count_regions
+from pyexpr.cuda.devices import DeviceLike, find_device
 from pyexpr.experiments.checks import at_least
 from pyexpr.experiments.data import DataSet, load_once, random_pairs
 from pyexpr.experiments.judging import mean_and_error, rank_correlations, signs
@@ -21,7 +22,8 @@ from pyexpr.experiments.modules import perceptron, weight_layers
 from pyexpr.experiments.result import Claim, Result, Verdict, arguments_of
 from pyexpr.experiments.sweep import sweep
 from pyexpr.experiments.table import Table
-from pyexpr.network import as_network
+from pyexpr.network import Network, as_network
+from pyexpr.stack import NetworkStack
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -230,6 +232,7 @@ def remaining_depth(
     executor: Executor | None = None,
     path: str | PathLike[str] | None = None,
     progress: Progress = False,
+    device: DeviceLike = "cpu",
 ) -> RemainingDepthResult:
     """Train one hidden layer of a random network, each in turn; the rest stays as it was drawn.
 
@@ -257,7 +260,18 @@ def remaining_depth(
         Network i, its images' order and its lines are drawn by seed + i.
     executor, path, progress
         As for `sweep`.
+    device
+        As for `count_regions`; training takes the CPU. All processes of an executor use the same
+        GPU, and have to be spawned, not forked.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Less of something than that, or an unknown `device`.
+    ImportError, RuntimeError
+        `device` asks for a GPU, and none can be had: before anything is run.
     """
+    find_device(device)
     parameters = arguments_of(locals())
     at_least(parameters, train_images=2, test_images=2, epochs=1, batch=2, networks=2, seed=0)
     at_least(parameters, width=1, depth=3, lines=1)
@@ -267,7 +281,8 @@ def remaining_depth(
         for i in range(networks)
         for layer in range(depth)
     ]
-    found = sweep(cells, train_one_layer, executor=executor, path=path, progress=progress)
+    how = {"device": device}
+    found = sweep(cells, train_one_layer, executor=executor, path=path, progress=progress, how=how)
     found.raise_failures()
     shape = networks, depth, -1
     return RemainingDepthResult(
@@ -294,6 +309,7 @@ def train_one_layer(
     batch: int,
     lines: int,
     seed: int,
+    device: DeviceLike = "cpu",
 ) -> dict[str, Any]:
     """A cell: accuracies before training and behind every epoch, and regions on lines."""
     images = load_once(data).subset(train_images, test_images)
@@ -304,24 +320,23 @@ def train_one_layer(
     chosen = [*weight_layers(module)[layer].parameters()]
     for parameter in module.parameters():
         parameter.requires_grad_(any(parameter is one for one in chosen))
-    x0, x1 = random_pairs(images.x_test, lines, seed)
+    ends = random_pairs(images.x_test, lines, seed)
     with one_thread():
-        before = _regions(module, images, x0, x1)
+        before = _network(module, images)
         first = accuracies(module, images)
         history = train(
             module, images, epochs=epochs, rate=rate, batch=batch, seed=seed, parameters=chosen
         )
-        after = _regions(module, images, x0, x1)
+        both = NetworkStack([before, _network(module, images)])
+        regions = count_regions(both, *ends, kind="activation", threads=1, device=device)
     return {
         "train": [first[0], *history.train],
         "test": [first[1], *history.test],
-        "regions_before": before,
-        "regions_after": after,
+        "regions_before": regions[0],
+        "regions_after": regions[1],
     }
 
 
-def _regions(
-    module: nn.Module, images: DataSet, x0: FloatArray, x1: FloatArray
-) -> npt.NDArray[np.int64]:
-    network = as_network(module.eval(), input_shape=images.shape)
-    return np.asarray(count_regions(network, x0, x1, kind="activation", threads=1))
+def _network(module: nn.Module, images: DataSet) -> Network:
+    """As it is now, whatever is trained later."""
+    return as_network(module.eval(), input_shape=images.shape)

@@ -15,6 +15,7 @@ from typing import Any
 from pyexpr._arrays import integer
 from pyexpr._progress import Progress
 from pyexpr._threads import thread_count
+from pyexpr.cuda.devices import DeviceLike, find_device
 from pyexpr.experiments.registry import EXPERIMENTS, Experiment
 from pyexpr.experiments.report import page
 from pyexpr.experiments.result import Result, arguments_of
@@ -29,6 +30,7 @@ def reproduce(
     quick: bool = False,
     workers: int | None = None,
     progress: Progress = False,
+    device: DeviceLike = "cpu",
 ) -> Result:
     """Run an experiment and keep all of it in a folder.
 
@@ -53,15 +55,19 @@ def reproduce(
         Processes; as many as cores if None, this process alone if 1.
     progress
         As for `sweep`.
+    device
+        As for `count_regions`, of an experiment that counts; one that traces takes "cpu" only. All
+        workers use the same GPU.
 
     Raises
     ------
     ImportError
-        matplotlib, or what the experiment needs, is not installed.
+        matplotlib, or what the experiment or `device` needs, is not installed.
     TypeError, ValueError
-        There is no such experiment, it has no such argument, or refuses its value.
+        There is no such experiment, it has no such argument, or refuses its value; the same of
+        `device`.
     RuntimeError
-        Cells failed, or a process was killed.
+        Cells failed, or a process was killed; `device` asks for a GPU, and none will do.
     OSError
         A file cannot be written.
     """
@@ -72,6 +78,8 @@ def reproduce(
     for unknown in given.keys() - experiment.arguments:
         taken = ", ".join(sorted(experiment.arguments))
         raise ValueError(f"arguments has {unknown!r}; those of {name} are {taken}")
+    if find_device(device) is not None and not experiment.takes_device:
+        raise ValueError(f'device is {device!r}; {name} traces, for which it must be "cpu"')
     processes = thread_count(None) if workers is None else integer("workers", workers, 1)
     import_module("pyexpr.plot")  # says what is missing, rather now than after minutes
     if "data" in experiment.arguments:
@@ -80,7 +88,10 @@ def reproduce(
     folder = Path(directory)
     folder.mkdir(parents=True, exist_ok=True)
     cells = folder / f"{name}-{_digest(keywords)}.jsonl"
-    result = _run(experiment, keywords, cells, processes, progress)
+    how: dict[str, Any] = {"path": cells, "progress": progress}
+    if experiment.takes_device:
+        how["device"] = device
+    result = _run(experiment, keywords, processes, how)
     _keep(result, folder)
     cells.unlink(missing_ok=True)
     return result
@@ -112,12 +123,11 @@ def _digest(keywords: Mapping[str, Any]) -> str:
 def _run(
     experiment: Experiment,
     keywords: Mapping[str, Any],
-    cells: Path,
     workers: int,
-    progress: Progress,
+    how: Mapping[str, Any],
 ) -> Result:
     if workers == 1:
-        return experiment.run(**keywords, path=cells, progress=progress)
-    # PyTorch's threads do not survive a fork.
+        return experiment.run(**keywords, **how)
+    # PyTorch's threads do not survive a fork, and no GPU that has been opened does.
     with ProcessPoolExecutor(workers, get_context("spawn")) as executor:
-        return experiment.run(**keywords, executor=executor, path=cells, progress=progress)
+        return experiment.run(**keywords, executor=executor, **how)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 Verdict: TypeAlias = Literal["yes", "no", "in part"]
 
-HOW = frozenset({"executor", "path", "progress"})  # arguments that no result depends on
+HOW = frozenset({"executor", "path", "progress", "device"})  # arguments that no result depends on
 _LIBRARIES = ("numpy", "scikit-learn", "torch")
 _NAME = re.compile(r"[a-z_0-9]{1,60}")
 _MAX_JSON = 2**24

@@ -17,6 +17,7 @@ from pyexpr import theory
 from pyexpr._arrays import FloatArray, integer
 from pyexpr._progress import Progress
 from pyexpr.counting import count_transitions
+from pyexpr.cuda.devices import DeviceLike, find_device
 from pyexpr.experiments.checks import hold
 from pyexpr.experiments.judging import (
     NAMES,
@@ -451,6 +452,7 @@ def transitions(
     executor: Executor | None = None,
     path: str | PathLike[str] | None = None,
     progress: Progress = False,
+    device: DeviceLike = "cpu",
 ) -> TransitionsResult:
     """Transitions, sign changes and lengths along quarter arcs through random networks.
 
@@ -478,12 +480,18 @@ def transitions(
         Network i of a setting is drawn by seed + i.
     executor, path, progress
         As for `sweep`.
+    device
+        As for `count_regions`: all counts here are along arcs, which take the CPU on any device.
 
     Raises
     ------
     TypeError, ValueError
-        Fewer widths, layers or networks than that, or what `Network.random` refuses.
+        Fewer widths, layers or networks than that, what `Network.random` refuses, or an unknown
+        `device`.
+    ImportError, RuntimeError
+        `device` asks for a GPU, and none can be had: before anything is run.
     """
+    find_device(device)
     parameters = arguments_of(locals())
     count, layers = integer("networks", networks, 2), integer("depth", depth, 2)
     first_seed = integer("seed", seed, 0)
@@ -498,7 +506,10 @@ def transitions(
         for kind, k, w in rows
         for s in range(first_seed, first_seed + count)
     ]
-    found = sweep(cells, transitions_on_arc, executor=executor, path=path, progress=progress)
+    how = {"device": device}
+    found = sweep(
+        cells, transitions_on_arc, executor=executor, path=path, progress=progress, how=how
+    )
     found.raise_failures()
     shape = len(rows), count, layers
     kinds, k, w = zip(*rows, strict=True)
@@ -515,7 +526,12 @@ def transitions(
 
 
 def transitions_on_arc(
-    activation: str, width: int, weight_variance: float, depth: int, seed: int
+    activation: str,
+    width: int,
+    weight_variance: float,
+    depth: int,
+    seed: int,
+    device: DeviceLike = "cpu",
 ) -> dict[str, Any]:
     """One network without biases along one quarter arc, on one thread.
 
@@ -536,21 +552,22 @@ def transitions_on_arc(
     return {
         "lengths": found.lengths.length[:depth],
         "transitions": found.transitions_per_layer,
-        "sign_changes": [_sign_changes(network, layer, arc) for layer in range(depth)],
+        "sign_changes": [_sign_changes(network, layer, arc, device) for layer in range(depth)],
         "expected": theory.expected_transitions(
             sizes, arc, activation=activation, weight_variance=weight_variance
         ),
     }
 
 
-def _sign_changes(network: Network, layer: int, arc: Arc) -> int:
+def _sign_changes(network: Network, layer: int, arc: Arc, device: DeviceLike) -> int:
     """Of a layer's pre-activations: with ReLU in their place a sign change is a transition."""
     kept = network.layers[: layer + 1]
     weights = [(part.weight, part.bias) for part in kept]
     readout = np.ones((1, len(kept[-1].bias))), np.zeros(1)
     activations = [part.activation or "relu" for part in kept[:-1]]
     rectified = Network.dense([*weights, readout], [*activations, "relu"])
-    return int(count_transitions(rectified, arc, per="layer", threads=1)[-1])
+    counts = count_transitions(rectified, arc, per="layer", threads=1, device=device)
+    return int(counts[-1])
 
 
 @cache
