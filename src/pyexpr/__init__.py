@@ -92,7 +92,7 @@ __all__ = [
 ]
 
 
-_ON_DEMAND = ("bounds", "constructions", "experiments", "plot", "theory", "torch")
+_ON_DEMAND = ("bounds", "constructions", "cuda", "experiments", "plot", "theory", "torch")
 
 
 def __getattr__(name: str) -> ModuleType:
