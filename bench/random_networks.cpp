@@ -2,7 +2,11 @@
 // is given; prints one JSON line.
 // With --no-proof the float64 values are believed: what the proof costs is measured against that.
 //
+// With --kernels, runs all kernels on the host and on a GPU instead, where there is one, and exits
+// with 1 where they differ.
+//
 // usage: pyexpr_bench [--arc] [--linear] [--hard-tanh] [--no-proof] [--gain G] [--seed S] [--repeats R] [--threads T] INPUT HIDDEN... OUTPUT
+//        pyexpr_bench --kernels [--seed S] [--repeats R] [ROWS WIDTH]
 #include <chrono>
 #include <cmath>
 #include <cstdio>
@@ -13,6 +17,7 @@
 #include <utility>
 #include <vector>
 
+#include "kernel_comparison.hpp"
 #include "pyexpr/engine.hpp"
 
 namespace {
@@ -21,7 +26,7 @@ using pyexpr::Activation;
 using pyexpr::AffineMap;
 
 struct Arguments {
-    bool hard_tanh = false, arc = false, linear = false, certify = true;
+    bool hard_tanh = false, arc = false, linear = false, certify = true, kernels = false;
     double gain = 2;  // weights ~ N(0, gain / fan-in), biases ~ N(0, 0.01)
     unsigned seed = 0;
     int repeats = 5;
@@ -34,7 +39,8 @@ struct Arguments {
         "usage: pyexpr_bench [--arc] [--linear] [--hard-tanh] [--no-proof] [--gain G] [--seed S] "
         "[--repeats "
         "R] "
-        "INPUT HIDDEN... OUTPUT\n",
+        "INPUT HIDDEN... OUTPUT\n"
+        "       pyexpr_bench --kernels [--seed S] [--repeats R] [ROWS WIDTH]\n",
         stderr);
     std::exit(2);
 }
@@ -58,6 +64,8 @@ Arguments parse(int argc, char** argv) {
             out.linear = true;
         else if (name == "--no-proof")
             out.certify = false;
+        else if (name == "--kernels")
+            out.kernels = true;
         else if (name.rfind("--", 0) != 0)
             out.sizes.push_back(static_cast<std::size_t>(positive_number(argv[i])));
         else if (i + 1 == argc)
@@ -73,7 +81,9 @@ Arguments parse(int argc, char** argv) {
         else
             usage();
     }
+    if (out.kernels && out.sizes.empty()) out.sizes = {2048, 256};
     if (out.sizes.size() < 2 || out.repeats < 1) usage();
+    if (out.kernels && (out.sizes.size() > 2 || out.sizes[0] < 3 || out.sizes[1] < 1)) usage();
     return out;
 }
 
@@ -161,6 +171,12 @@ void print(const Arguments& arguments, const Run& run) {
 
 int main(int argc, char** argv) {
     const Arguments arguments = parse(argc, argv);
+    if (arguments.kernels) {
+        const auto rows = static_cast<long long>(arguments.sizes[0]);
+        const auto width = static_cast<long long>(arguments.sizes[1]);
+        return pyexpr::bench::compare_kernels(rows, width, arguments.seed, arguments.repeats) ? 0
+                                                                                              : 1;
+    }
     std::mt19937_64 rng(arguments.seed);
     const pyexpr::Network network = random_network(rng, arguments);
     const std::size_t inputs = arguments.sizes.front();
