@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import re
+import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Protocol, TypeAlias
@@ -191,8 +192,10 @@ def _adopted(value: object, xp: Any, kind: int, number: int) -> Array | None:
         return None
     if tuple(map(int, value.__dlpack_device__())) != (kind, number):
         return None
-    detached = value.detach() if hasattr(value, "detach") else value  # torch's with gradients
-    return xp.from_dlpack(detached)
+    if hasattr(value, "detach") and hasattr(value, "resolve_neg"):
+        # Of torch's tensors DLPack refuses those with gradients, and loses a minus yet to be taken.
+        value = value.detach().resolve_neg()
+    return xp.from_dlpack(value)
 
 
 def _cupy() -> Any:
@@ -280,13 +283,32 @@ def _line(error: BaseException) -> str:
     return str(error).strip().partition("\n")[0]
 
 
-@contextmanager
-def _as_bounded(cupy: Any) -> Iterator[None]:
-    """Products in float64 proper: the bounds do not hold for one emulated in less."""
-    linalg = cupy._core._routines_linalg
-    before = linalg.get_compute_type(np.float64)
-    linalg.set_compute_type(np.float64, linalg.COMPUTE_TYPE_PEDANTIC)
-    try:
-        yield
-    finally:
-        linalg.set_compute_type(np.float64, before)
+class _Bounded:
+    """Products in float64 proper: the bounds do not hold for one emulated in less.
+
+    CuPy has one setting for all threads: the first one inside makes it, the last takes it back.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._inside = 0
+        self._before = 0
+
+    @contextmanager
+    def __call__(self, cupy: Any) -> Iterator[None]:
+        linalg = cupy._core._routines_linalg
+        with self._lock:
+            if self._inside == 0:
+                self._before = linalg.get_compute_type(np.float64)
+                linalg.set_compute_type(np.float64, linalg.COMPUTE_TYPE_PEDANTIC)
+            self._inside += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._inside -= 1
+                if self._inside == 0:
+                    linalg.set_compute_type(np.float64, self._before)
+
+
+_as_bounded = _Bounded()
