@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from pyexpr import _core
-from pyexpr._arrays import what
-from pyexpr._batches import Batch, Indices
+from pyexpr._arrays import real_array
+from pyexpr._batches import Batch, Indices, read_points
 from pyexpr.cuda.devices import Array, Device
 
 _LARGE = 2.0**53  # below it float64 holds every integer
@@ -67,19 +67,18 @@ class Lines:
 def lines_of(device: Device, curve: _core.Trajectory | Batch) -> Lines | None:
     """What the core would count along; None if it is curved."""
     if isinstance(curve, Batch):
-        lines = Lines(
-            device, device.upload(curve.x0), curve.starts, device.upload(curve.x1), curve.ends, True
-        )
+        with device.active():
+            x0, x1 = device.upload(curve.x0), device.upload(curve.x1)
+        lines = Lines(device, x0, curve.starts, x1, curve.ends, True)
         lines.__dict__["host"] = curve
         return lines
     ends = curve.ends_of_lines
     if ends is None:
         return None
     numbers = np.arange(len(ends[0]))
-    return Lines(
-        device, device.upload(ends[0]), numbers, device.upload(ends[1]), numbers, False,
-        curve.closed,
-    )  # fmt: skip
+    with device.active():
+        x0, x1 = map(device.upload, ends)
+    return Lines(device, x0, numbers, x1, numbers, False, curve.closed)
 
 
 def read_lines(device: Device, x0: object, x1: object, shape: tuple[int, ...]) -> Lines | None:
@@ -100,41 +99,58 @@ def read_lines(device: Device, x0: object, x1: object, shape: tuple[int, ...]) -
     TypeError, ValueError
         As for points of the host.
     """
-    adopted = [device.adopt(value) for value in (x0, x1)]
-    if adopted[0] is None and adopted[1] is None:
-        return None
-    points, counts = [], []
-    for name, value, array in zip(("x0", "x1"), (x0, x1), adopted, strict=True):
-        on_device = device.upload(np.asarray(value)) if array is None else array
-        count, rows = _rows(device, name, on_device, shape)
-        points.append(rows)
-        counts.append(count)
+    with device.active():
+        arrays = _adopted(device, "x0", x0), _adopted(device, "x1", x1)
+        if arrays[0] is None and arrays[1] is None:
+            return None
+        x0_count, x0_rows = _rows(device, "x0", x0, arrays[0], shape)
+        x1_count, x1_rows = _rows(device, "x1", x1, arrays[1], shape)
+    counts = x0_count, x1_count
     lines = {count for count in counts if count is not None}
     if len(lines) > 1:
         raise ValueError(
-            f"x0 has {counts[0]} points and x1 {counts[1]}; "
+            f"x0 has {x0_count} points and x1 {x1_count}; "
             "give as many of one as of the other, or a single point"
         )
     number = lines.pop() if lines else 1
     starts, ends = (
         np.zeros(number, np.int64) if count is None else np.arange(number) for count in counts
     )
-    return Lines(device, points[0], starts, points[1], ends, counts != [None, None])
+    return Lines(device, x0_rows, starts, x1_rows, ends, counts != (None, None))
+
+
+def _adopted(device: Device, name: str, value: object) -> Array | None:
+    try:
+        return device.adopt(value)
+    except (BufferError, RuntimeError, TypeError, ValueError) as error:
+        raise TypeError(
+            f"{name} is a {type(value).__name__} that DLPack does not hand over ({error}); "
+            "it must hold floats or 64-bit integers"
+        ) from error
 
 
 def _rows(
-    device: Device, name: str, array: Array, shape: tuple[int, ...]
+    device: Device, name: str, value: object, array: Array | None, shape: tuple[int, ...]
 ) -> tuple[int | None, Array]:
-    """How many rows of points these are, None for a single one; and all as rows of float64."""
-    xp = device.xp
-    if array.dtype.kind not in "biuf":
-        raise TypeError(f"{name} is {what(array)}; it must hold floats or 64-bit integers")
-    if array.shape != shape and array.shape[1:] != shape:
+    """How many rows of points these are, None for a single one; and all as rows of float64.
+
+    `array`: the value as one of the device, if it is there.
+    """
+    if array is None:
+        array = device.upload(real_array(name, value))
+    single = array.shape == shape
+    if not single and (array.ndim != len(shape) + 1 or array.shape[1:] != shape):
         raise ValueError(f"{name} has shape {array.shape}, but the network's input is {shape}")
-    rows: Any = xp.ascontiguousarray(array, dtype="f8").reshape(-1, math.prod(shape))
-    if not bool(xp.isfinite(rows).all()):
-        raise ValueError(f"{name} holds infinities or NaN; every number must be finite")
-    wide = array.dtype.kind in "iu" and array.dtype.itemsize == 8 and rows.size > 0
-    if wide and float(xp.abs(rows).max()) >= _LARGE:
-        raise ValueError(f"{name} holds integers beyond 2^53; round it to float64 first")
-    return (None if array.shape == shape else len(rows)), rows
+    if array.dtype.kind not in "biuf" or not _are_held(device.xp, array):
+        read_points(name, device.download(array), shape)  # raises, or holds them exactly
+    inputs = math.prod(shape)
+    rows = device.xp.ascontiguousarray(array, dtype="f8").reshape(array.size // inputs, inputs)
+    return (None if single else len(rows)), rows
+
+
+def _are_held(xp: Any, array: Array) -> bool:
+    """Whether they are finite, and surely exact in float64."""
+    if array.dtype.kind == "f":
+        return bool(xp.isfinite(array).all())
+    wide = array.dtype.itemsize == 8 and array.size > 0
+    return not wide or float(xp.abs(array.astype("f8")).max()) < _LARGE
