@@ -25,7 +25,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 import torch
-from networks import BENCHMARKS, Array, as_float32, make
+from networks import BENCHMARKS, Array, ends, make
 from peers import as_tensor
 from torch.nn import functional
 from turns import in_turns
@@ -38,12 +38,6 @@ NETWORK = BENCHMARKS["r784_3x256"]
 STEPS = {"full": None, "short": 0.1, "tiny": 0.01}
 SAMPLES = 200  # a line
 LINES_AT_ONCE = 5  # in a forward pass
-
-
-def ends(step: float | None, lines: int) -> tuple[Array, Array]:
-    """Two arrays [lines, inputs], exact in float32; None: independent points."""
-    starts, others = np.random.default_rng(1).standard_normal((2, lines, NETWORK.n_in))
-    return as_float32(starts), as_float32(others if step is None else starts + step * others)
 
 
 def batch(net: pyexpr.Network, starts: Array, stops: Array) -> Callable[[], Counts]:
@@ -84,7 +78,7 @@ def run(kind: str, lines: int, some: int, repeats: int) -> bool:
     """Prints a row, and says whether the batch and single calls agree."""
     layers, _, _ = make(NETWORK)
     net = pyexpr.Network.dense(layers, activation=NETWORK.activation)
-    starts, stops = ends(STEPS[kind], lines)
+    starts, stops = ends(NETWORK.n_in, lines, STEPS[kind])
     pyexpr.count_regions(net, starts[0], stops[0], kind="activation", threads=1)  # bounds norms
     tasks: dict[str, Callable[[], Counts | None]] = {
         "batch": batch(net, starts, stops),

@@ -21,6 +21,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from itertools import pairwise
 from time import perf_counter
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,6 +82,12 @@ def make(benchmark: Benchmark) -> tuple[list[tuple[Array, Array]], Array, Array]
     return layers, x0, x1
 
 
+def ends(n_in: int, lines: int, step: float | None = None) -> tuple[Array, Array]:
+    """Of lines from N(0, 1) points to others, or to `step` N(0, 1) away; [lines, inputs] each."""
+    starts, others = np.random.default_rng(1).standard_normal((2, lines, n_in))
+    return as_float32(starts), as_float32(others if step is None else starts + step * others)
+
+
 def best_time(task: Callable[[], object], repeats: int) -> float:
     times = []
     for _ in range(repeats):
@@ -90,16 +97,22 @@ def best_time(task: Callable[[], object], repeats: int) -> float:
     return min(times)
 
 
-def forward(layers: list[tuple[Array, Array]], activation: str, x: Array) -> None:
-    """A plain forward pass, a chunk at a time."""
-    for start in range(0, len(x), FORWARD_CHUNK):
-        h = x[start : start + FORWARD_CHUNK]
+def forward(
+    layers: list[tuple[Array, Array]],
+    activation: str,
+    x: Array,
+    chunk: int = FORWARD_CHUNK,
+    xp: Any = np,
+) -> None:
+    """A plain forward pass, a chunk at a time; `xp`: the module whose arrays these are."""
+    for start in range(0, len(x), chunk):
+        h = x[start : start + chunk]
         for weight, bias in layers[:-1]:
             h = h @ weight.T + bias
             if activation == "relu":
-                np.maximum(h, 0, out=h)
+                xp.maximum(h, 0, out=h)
             else:
-                np.clip(h, -1, 1, out=h)
+                xp.clip(h, -1, 1, out=h)
         h = h @ layers[-1][0].T + layers[-1][1]
 
 

@@ -67,6 +67,15 @@ def resnet(width: int, images: torch.Tensor) -> nn.Module:
     return module.eval()
 
 
+def read_images(file: str | None) -> torch.Tensor:
+    """Of a file, or noise: float32 [256, 3, 32, 32]."""
+    if file is not None:
+        pixels = np.load(file)["x_test"][:256]
+    else:
+        pixels = np.random.default_rng(0).integers(0, 256, (256, 3, 32, 32), dtype=np.uint8)
+    return torch.from_numpy(pixels).float() / 255
+
+
 def letters(module: nn.Module, x: torch.Tensor) -> npt.NDArray[np.bool_]:
     """Of every ReLU, in the order of their calls: bool [N, neurons]."""
     seen = []
@@ -94,11 +103,7 @@ def main() -> None:
     parser.add_argument("--width", type=int, default=16)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    if arguments.images:
-        pixels = np.load(arguments.images)["x_test"][:256]
-    else:
-        pixels = np.random.default_rng(0).integers(0, 256, (256, 3, 32, 32), dtype=np.uint8)
-    images = torch.from_numpy(pixels).float() / 255
+    images = read_images(arguments.images)
     module = resnet(arguments.width, images)
     x0, end = (image.double().numpy() for image in images[:2])
 

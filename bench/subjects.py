@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-import models
 import numpy as np
 import numpy.typing as npt
 from networks import BENCHMARKS, Array, Benchmark, as_float32, make
@@ -92,6 +91,8 @@ def digits() -> Subject:
 
 
 def from_file(path: Path, images: list[npt.NDArray[np.uint8]]) -> Subject:
+    import models  # needs onnx
+
     network = pyexpr.load(path)
     x0, x1 = models.ends(network.input_shape, images)
     return Subject(

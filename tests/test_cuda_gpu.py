@@ -370,7 +370,7 @@ def test_a_count_interrupted_by_a_signal(gpu: CudaDevice) -> None:
     before = signal.signal(signal.SIGALRM, interrupt)
     interrupted = 0
     try:
-        for seconds in (0.001, 0.003, 0.01, 0.03):
+        for seconds in (0.001, 0.003, 0.01):
             try:
                 signal.setitimer(signal.ITIMER_REAL, seconds)
                 pyexpr.count_regions(net, x0, x1, device=gpu)
