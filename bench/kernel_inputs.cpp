@@ -191,15 +191,23 @@ Call Inputs::margins() const {
                      some<f64>(vertices_));
 }
 
-Call Inputs::signs() const {
+Call Inputs::find_signs() const {
     Integers other;
     for (i64 v = 0; v < vertices_; ++v) other.push_back(v > 0 ? v - 1 : v);
     Doubles rows = rows_;
     rows[vertices_ / 2 * entries_] = infinity();
+    const i64 count = vertices_ * width_ * ssize(thresholds_);
+    return make_call(&cuda::find_signs, count, rows, entries_, width_, ssize(thresholds_),
+                     thresholds_, piece_, pieces_of_network, scale_, norm_, other, alpha_, tau_,
+                     some<cuda::Byte>(count), some<f64>(vertices_, infinity()));
+}
+
+Call Inputs::pack_signs() const {
     const i64 words = vertices_ * row_;
-    return make_call(&cuda::signs, words, rows, entries_, width_, ssize(thresholds_), thresholds_,
-                     piece_, pieces_of_network, scale_, norm_, other, alpha_, tau_,
-                     some<u64>(words), some<u64>(words), some<f64>(words));
+    Bytes signs;
+    for (i64 i = 0; i < vertices_ * width_ * ssize(thresholds_); ++i)
+        signs.push_back(static_cast<cuda::Byte>(i % 7 % 3));
+    return make_call(&cuda::pack_signs, words, width_, signs, some<u64>(words), some<u64>(words));
 }
 
 Call Inputs::mark_unsure() const {
@@ -354,6 +362,22 @@ Call Inputs::count_bend() const {
     Bytes bends = some<cuda::Byte>(vertices_ - 2);
     for (i64 i = 0; i < ssize(bends); ++i) bends[i] = static_cast<cuda::Byte>(i % 3);
     return make_call(&cuda::count_bend, ssize(bends), bends, piece_, some<i64>(pieces));
+}
+
+Call Inputs::count_differences() const {
+    Integers left, right;
+    for (i64 c = 0; c < cells_; ++c) {
+        left.push_back(c);
+        right.push_back(cells_ - 1 - c);
+    }
+    return make_call(&cuda::count_differences, cells_, row_, left_, left, right, some<i64>(cells_));
+}
+
+Call Inputs::scale_by_slopes() const {
+    Integers cell;
+    for (i64 v = 0; v < vertices_; ++v) cell.push_back(v % cells_);
+    return make_call(&cuda::scale_by_slopes, ssize(rows_), entries_, width_, ssize(thresholds_),
+                     slopes_, left_, cell, rows_, some<f64>(ssize(rows_)));
 }
 
 }  // namespace pyexpr::bench

@@ -34,7 +34,8 @@ PYEXPR_ANYWHERE inline void locate(i64 i, const u64* crossing, const i64* first,
         f64 at = t[c], error = up(length + tau[c] + tau[c + 1]), miss = up(::fabs(a));
         if (length > 0) {
             at = smallest(largest(t[c] + a / (a - b) * length, t[c]), t[c + 1]);
-            miss = up(8 * unit_roundoff * change + unit_roundoff * t[c + 1] * up(change / length));
+            miss = up(8 * unit_roundoff * change +
+                      (unit_roundoff * t[c + 1] + underflow) * up(change / length));
             // The true breakpoint lies in the true cell; where the slope is sure, close to t.
             const f64 sure = change * (1 - 0x1p-20) - 2 * (error_a + error_b);
             if (sure > 0)

@@ -11,10 +11,11 @@
 #include "vertices.hpp"
 
 #define PYEXPR_FOR_EACH_KERNEL(use)                                                                \
-    use(margins) use(signs) use(mark_unsure) use(find_letters) use(cut_letters) use(count_changes) \
-        use(locate) use(mark_close) use(count_event) use(merge) use(find_outputs)                  \
-            use(find_outputs_extended) use(add_squares) use(bound_norm) use(add_bias)              \
-                use(multiply_sparse) use(unfold) use(begin_extended) use(multiply_dense_extended)  \
-                    use(multiply_sparse_extended) use(convolve_extended) use(normalise)            \
-                        use(bound_product) use(bound_rows) use(pass_on) use(compare_slopes)        \
-                            use(count_bend) use(count_differences) use(scale_by_slopes)
+    use(margins) use(find_signs) use(pack_signs) use(mark_unsure) use(find_letters)                \
+        use(cut_letters) use(count_changes) use(locate) use(mark_close) use(count_event)           \
+            use(merge) use(find_outputs) use(find_outputs_extended) use(add_squares)               \
+                use(bound_norm) use(add_bias) use(multiply_sparse) use(unfold) use(begin_extended) \
+                    use(multiply_dense_extended) use(multiply_sparse_extended)                     \
+                        use(convolve_extended) use(normalise) use(bound_product) use(bound_rows)   \
+                            use(pass_on) use(compare_slopes) use(count_bend)                       \
+                                use(count_differences) use(scale_by_slopes)

@@ -10,7 +10,7 @@ namespace pyexpr::cuda {
 PYEXPR_ANYWHERE inline void find_letters(i64 i, i64 row, const i64* piece, const Byte* hard,
                                          const u64* positive, u64* left, u64* crossing,
                                          i64* events) {
-    const i64 c = i / row;
+    const i64 c = place(i, row).row;
     left[i] = positive[i];
     crossing[i] = piece[c] == piece[c + 1] && !hard[c] ? positive[i] ^ positive[i + row] : 0;
     events[i] = ones(crossing[i]);

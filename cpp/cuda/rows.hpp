@@ -12,7 +12,8 @@ PYEXPR_ANYWHERE inline void find_outputs(i64 i, const f64* rows, i64 entries, i6
                                          const f64* thresholds, const f64* slopes,
                                          const f64* offsets, const i64* from, const f64* share,
                                          f64* hidden) {
-    const i64 v = i / entries, q = i % entries, at = from[v] * entries + q;
+    const auto [v, q] = place(i, entries);
+    const i64 at = from[v] * entries + q;
     f64 z = rows[at];
     if (share[v] != 0) z += share[v] * (rows[at + entries] - z);
     hidden[i] = q < width ? activate(z, q, width, count, thresholds, slopes, offsets) : z;
@@ -26,7 +27,8 @@ PYEXPR_ANYWHERE inline void find_outputs_extended(i64 i, const f64* rows, const 
                                                   const i64* from, const f64* share,
                                                   const f64* before, const f64* t, f64* hidden,
                                                   f64* hidden_low) {
-    const i64 v = i / entries, q = i % entries, c = from[v], at = c * entries + q;
+    const auto [v, q] = place(i, entries);
+    const i64 c = from[v], at = c * entries + q;
     Pair z{rows[at], lows[at]};
     if (share[v] != 0) {
         const Pair start{before[c]};
@@ -41,9 +43,10 @@ PYEXPR_ANYWHERE inline void find_outputs_extended(i64 i, const f64* rows, const 
 // Part i of [vertices, parts]: a part of |h|^2.
 PYEXPR_ANYWHERE inline void add_squares(i64 i, const f64* hidden, i64 entries, i64 parts,
                                         f64* squares) {
-    const f64* h = hidden + i / parts * entries;
+    const auto [v, part] = place(i, parts);
+    const f64* h = hidden + v * entries;
     f64 sum = 0;
-    for (i64 q = i % parts; q < entries; q += parts) sum += h[q] * h[q];
+    for (i64 q = part; q < entries; q += parts) sum += h[q] * h[q];
     squares[i] = sum;
 }
 
@@ -52,7 +55,7 @@ PYEXPR_ANYWHERE inline void bound_norm(i64 v, const f64* hidden, i64 entries, i6
                                        const f64* squares, f64* norm) {
     f64 sum = 0;
     for (i64 i = 0; i < parts; ++i) sum += squares[v * parts + i];
-    if (sum > 0x1p-900 && sum < 0x1p1000) {
+    if (sum < 0x1p1000) {  // what underflows is far below the 1 that is added
         norm[v] = up(::sqrt(sum) + 1);
         return;
     }
@@ -68,7 +71,8 @@ PYEXPR_ANYWHERE inline void bound_norm(i64 v, const f64* hidden, i64 entries, i6
 // Entry i of [vertices, outputs]; bias: [networks, outputs].
 PYEXPR_ANYWHERE inline void add_bias(i64 i, i64 outputs, const i64* piece, i64 pieces_of_network,
                                      const f64* bias, f64* rows) {
-    rows[i] += bias[piece[i / outputs] / pieces_of_network * outputs + i % outputs];
+    const auto [v, q] = place(i, outputs);
+    rows[i] += bias[place(piece[v], pieces_of_network).row * outputs + q];
 }
 
 // y [rows, y_stride] += x [rows, x_stride] W^T at entry i of [rows, outputs], from an offset of both
@@ -76,11 +80,11 @@ PYEXPR_ANYWHERE inline void add_bias(i64 i, i64 outputs, const i64* piece, i64 p
 PYEXPR_ANYWHERE inline void multiply_sparse(i64 i, i64 outputs, const i64* first, const i64* column,
                                             const f64* weight, const f64* x, i64 x_stride,
                                             i64 x_offset, f64* y, i64 y_stride, i64 y_offset) {
-    const f64* in = x + i / outputs * x_stride + x_offset;
-    const i64 q = i % outputs;
+    const auto [row, q] = place(i, outputs);
+    const f64* in = x + row * x_stride + x_offset;
     f64 sum = 0;
     for (i64 e = first[q]; e < first[q + 1]; ++e) sum += weight[e] * in[column[e]];
-    y[i / outputs * y_stride + y_offset + q] += sum;
+    y[row * y_stride + y_offset + q] += sum;
 }
 
 // Entry i of [rows, out, in], at place `offset` of the inputs: see Convolution for the shape, which
@@ -92,9 +96,11 @@ struct Patches {
     PYEXPR_ANYWHERE i64 taps() const { return s[0] / s[14] * s[4] * s[5]; }
     // The entry that a tap of a group's channels meets at a pixel, or -1 in the padding.
     PYEXPR_ANYWHERE i64 entry(i64 group, i64 tap, i64 pixel) const {
-        const i64 channel = group * (s[0] / s[14]) + tap / (s[4] * s[5]);
-        const i64 y = pixel / s[16] * s[6] + tap / s[5] % s[4] * s[12] - s[8];
-        const i64 x = pixel % s[16] * s[7] + tap % s[5] * s[13] - s[9];
+        const auto [row, column] = place(pixel, s[16]);
+        const auto [line, right] = place(tap, s[5]);
+        const auto [inner, down] = place(line, s[4]);
+        const i64 channel = group * (s[0] / s[14]) + inner;
+        const i64 y = row * s[6] + down * s[12] - s[8], x = column * s[7] + right * s[13] - s[9];
         if (y < 0 || y >= s[1] || x < 0 || x >= s[2]) return -1;
         return (channel * s[1] + y) * s[2] + x;
     }
@@ -105,15 +111,17 @@ PYEXPR_ANYWHERE inline void unfold(i64 i, const i64* shape, i64 group, const f64
                                    i64 x_offset, f64* patches) {
     const Patches at{shape};
     const i64 pixels = at.pixels(), taps = at.taps();
-    const i64 entry = at.entry(group, i / pixels % taps, i % pixels);
-    patches[i] = entry < 0 ? 0 : x[i / (pixels * taps) * x_stride + x_offset + entry];
+    const Place pixel = place(i, pixels), tap = place(pixel.row, taps);
+    const i64 entry = at.entry(group, tap.entry, pixel.entry);
+    patches[i] = entry < 0 ? 0 : x[tap.row * x_stride + x_offset + entry];
 }
 
 // The sums of entry i of [vertices, outputs] in double-double begin with the bias.
 PYEXPR_ANYWHERE inline void begin_extended(i64 i, i64 outputs, const i64* piece,
                                            i64 pieces_of_network, const f64* bias, f64* rows,
                                            f64* lows) {
-    rows[i] = bias[piece[i / outputs] / pieces_of_network * outputs + i % outputs];
+    const auto [v, q] = place(i, outputs);
+    rows[i] = bias[place(piece[v], pieces_of_network).row * outputs + q];
     lows[i] = 0;
 }
 
@@ -123,7 +131,8 @@ PYEXPR_ANYWHERE inline void multiply_dense_extended(i64 i, i64 inputs, i64 outpu
                                                     const f64* x_low, i64 x_stride, i64 x_offset,
                                                     f64* y, f64* y_low, i64 y_stride,
                                                     i64 y_offset) {
-    const i64 v = i / outputs, q = i % outputs, in = v * x_stride + x_offset;
+    const auto [v, q] = place(i, outputs);
+    const i64 in = v * x_stride + x_offset;
     const i64 out = v * y_stride + y_offset + q;
     Pair sum{y[out], y_low[out]};
     for (i64 j = 0; j < inputs; ++j)
@@ -137,7 +146,8 @@ PYEXPR_ANYWHERE inline void multiply_sparse_extended(i64 i, i64 outputs, const i
                                                      const f64* x, const f64* x_low, i64 x_stride,
                                                      i64 x_offset, f64* y, f64* y_low, i64 y_stride,
                                                      i64 y_offset) {
-    const i64 v = i / outputs, q = i % outputs, in = v * x_stride + x_offset;
+    const auto [v, q] = place(i, outputs);
+    const i64 in = v * x_stride + x_offset;
     const i64 out = v * y_stride + y_offset + q;
     Pair sum{y[out], y_low[out]};
     for (i64 e = first[q]; e < first[q + 1]; ++e)
@@ -153,12 +163,13 @@ PYEXPR_ANYWHERE inline void convolve_extended(i64 i, const i64* shape, const f64
                                               i64 y_offset) {
     const Patches at{shape};
     const i64 pixels = at.pixels(), taps = at.taps(), outputs = shape[3] * pixels;
-    const i64 v = i / outputs, q = i % outputs, channel = q / pixels;
+    const auto [v, q] = place(i, outputs);
+    const auto [channel, pixel] = place(q, pixels);
     const i64 group = channel / (shape[3] / shape[14]), in = v * x_stride + x_offset;
     const i64 out = v * y_stride + y_offset + q;
     Pair sum{y[out], y_low[out]};
     for (i64 tap = 0; tap < taps; ++tap) {
-        const i64 entry = at.entry(group, tap, q % pixels);
+        const i64 entry = at.entry(group, tap, pixel);
         if (entry >= 0)
             add_product(sum, {x[in + entry], x_low[in + entry]}, weight[channel * taps + tap]);
     }

@@ -17,7 +17,7 @@ PYEXPR_ANYWHERE inline void compare_slopes(i64 i, i64 outputs, const f64* rows, 
     bends[i] = static_cast<Byte>(Bend::none);
     gap[i] = infinity();
     if (piece[i] != piece[i + 1] || piece[i + 1] != piece[i + 2]) return;
-    const f64* unit = scale + piece[i] / pieces_of_network * outputs;
+    const f64* unit = scale + place(piece[i], pieces_of_network).row * outputs;
     const f64 before = t[i + 1] - t[i], after = t[i + 2] - t[i + 1];
     bends[i] = static_cast<Byte>(Bend::unsure);
     if (!(before > 0) || !(after > 0)) return;
@@ -50,11 +50,12 @@ PYEXPR_ANYWHERE inline void count_differences(i64 i, i64 words, const u64* lette
 PYEXPR_ANYWHERE inline void scale_by_slopes(i64 i, i64 entries, i64 width, i64 count,
                                             const f64* slopes, const u64* letters, const i64* cell,
                                             const f64* value, f64* scaled) {
-    const i64 q = i % entries, words = (width + 63) / 64;
+    const auto [row, q] = place(i, entries);
+    const i64 words = (width + 63) / 64;
     i64 piece = 0;
     if (q < width)
         for (i64 k = 0; k < count; ++k)
-            piece += letters[(cell[i / entries] * count + k) * words + q / 64] >> (q % 64) & 1;
+            piece += letters[(cell[row] * count + k) * words + q / 64] >> (q % 64) & 1;
     scaled[i] = q < width ? slopes[piece * width + q] * value[i] : value[i];
 }
 

@@ -91,7 +91,8 @@ void Events::locate(const Level& level, const Partition& p, std::size_t cell, st
         e.rate = up(change / length);
         e.miss = up(std::min(std::abs(a), std::abs(b)));
         e.crosses = opposite;
-        if (opposite) e.miss = up(8 * unit_roundoff * change + unit_roundoff * to.t * e.rate);
+        if (opposite)
+            e.miss = up(8 * unit_roundoff * change + (unit_roundoff * to.t + underflow) * e.rate);
         // The true breakpoint lies in the true cell; where the slope is sure, close to t.
         const double sure = change * (1 - 0x1p-20) - 2 * (error_a + error_b);
         if (opposite && sure > 0)

@@ -70,11 +70,11 @@ class NetworkStack(Sequence[Network]):
     def random(
         cls,
         sizes: Sequence[int],
-        *,
-        seeds: Iterable[Seed] | int,
         activation: ActivationLike | Sequence[ActivationLike] = "relu",
         weight_variance: float = 2.0,
         bias_variance: float = 0.0,
+        *,
+        seeds: Iterable[Seed] | int,
     ) -> NetworkStack:
         """Network i is `Network.random` with seed seeds[i].
 

@@ -13,7 +13,7 @@ from pyexpr import _core
 from pyexpr._batches import Indices
 from pyexpr._progress import Tell, part_of
 from pyexpr.certificate import Certificate, Decisions, from_rows
-from pyexpr.cuda.devices import Array, Device
+from pyexpr.cuda.devices import Array
 from pyexpr.cuda.engine import LEAST_CHUNK, Engine, chunk_size
 from pyexpr.cuda.events import Asked, Filter
 from pyexpr.cuda.lines import Lines
@@ -48,13 +48,11 @@ def count(
     MemoryError
         Not even one run fits.
     """
-    device = lines.device
-    with device.active():
+    with lines.device.active():
         if cores[0].pools or (not lines.apart and not lines.one_segment):
             return _collect_each(lines, cores, what, edges, threads, tell)
-        chunk = chunk_size(device, upload(tuple(cores), device))
-        counts, certificate = _smaller_and_smaller(
-            device, chunk, lambda at: _Count(lines, cores, threads, at).run(what, edges, tell)
+        counts, certificate = _in_runs(
+            lines, cores, lambda chunk: _Count(lines, cores, threads, chunk).run(what, edges, tell)
         )
     return (counts if lines.apart else counts[:, 0]), certificate
 
@@ -84,9 +82,8 @@ def _collect_each(
 def _collect(
     lines: Lines, core: _core.Network, what: What, threads: int, tell: Tell
 ) -> tuple[int | Indices, Certificate]:
-    chunk = chunk_size(lines.device, upload((core,), lines.device))
-    return _smaller_and_smaller(
-        lines.device, chunk, lambda at: _Count(lines, [core], threads, at).collect(what, tell)
+    return _in_runs(
+        lines, [core], lambda chunk: _Count(lines, [core], threads, chunk).collect(what, tell)
     )
 
 
@@ -96,12 +93,19 @@ def _in_columns(found: int | Indices, edges: Indices) -> list[int]:
     return [int(found[a:b].sum()) for a, b in pairwise(edges.tolist())]
 
 
-def _smaller_and_smaller(device: Device, chunk: int, run: Callable[[int], _T]) -> _T:
-    """With runs of fewer cells where memory turns out to be short."""
+def _in_runs(lines: Lines, cores: Sequence[_core.Network], run: Callable[[int], _T]) -> _T:
+    """run(the most cells of a run), with fewer where memory turns out to be short."""
+    try:
+        networks = upload(tuple(cores), lines.device)
+    except MemoryError as error:
+        raise MemoryError(
+            'device: the weights do not fit into the GPU\'s memory; count with device="cpu"'
+        ) from error
+    chunk = chunk_size(lines.device, networks)
     while True:
         try:
             return run(chunk)
-        except device.out_of_memory as error:
+        except MemoryError as error:
             if chunk <= LEAST_CHUNK:
                 raise MemoryError(f"device: not even the smallest run fits: {error}") from error
         chunk = max(LEAST_CHUNK, chunk // 4)

@@ -59,10 +59,6 @@ class Device(Protocol):
     def free_bytes(self) -> int:
         """Of memory."""
 
-    @property
-    def out_of_memory(self) -> type[BaseException]:
-        """What is raised where there is not enough."""
-
     def active(self) -> AbstractContextManager[object]:
         """Inside it, new arrays are on this device."""
 
@@ -92,10 +88,6 @@ class HostDevice:
 
     def free_bytes(self) -> int:
         return self._free_bytes
-
-    @property
-    def out_of_memory(self) -> type[BaseException]:
-        return MemoryError
 
     def active(self) -> AbstractContextManager[object]:
         return np.errstate(all="ignore")  # what is not finite is noticed by the filter
@@ -133,14 +125,12 @@ class CudaDevice:
     def adopt(self, value: object) -> Array | None:
         return _adopted(value, self._cupy, _DLPACK_CUDA, self._device.id)
 
-    @property
-    def out_of_memory(self) -> type[BaseException]:
-        error: type[BaseException] = self._cupy.cuda.memory.OutOfMemoryError
-        return error
-
     def free_bytes(self) -> int:
         free, _ = self._device.mem_info
-        return int(free) + int(self._cupy.get_default_memory_pool().free_bytes())
+        pool = self._cupy.get_default_memory_pool()
+        left = int(free) + int(pool.free_bytes())
+        limit = int(pool.get_limit())
+        return min(left, limit - int(pool.used_bytes())) if limit else left
 
     @contextmanager
     def active(self) -> Iterator[None]:

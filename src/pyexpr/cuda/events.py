@@ -133,8 +133,7 @@ class Filter:
         self, number: int, level: Level, p: Partition, gap: Array, closest: float
     ) -> None:
         if closest < 0:
-            vertex = int(gap.argmin()) // level.row
-            raise _core.NotFinite(number, int(p.vertices.piece[vertex]))
+            raise _core.NotFinite(number, int(p.vertices.piece[int(gap.argmin())]))
         self.asked.sign_gap = min(self.asked.sign_gap, closest)
         self.asked.signs += len(p.vertices) * level.width * level.count
 
@@ -146,7 +145,7 @@ class Filter:
 
     def _signs(self, level: Level, p: Partition) -> tuple[Array, Array, Array]:
         """Letters at vertices, uint64 [vertices, words]; cells of which one is open; and for every
-        word how close a decision was, or -1."""
+        vertex how close a decision was, or -1."""
         xp, run = self._device.xp, self._device.run
         at, vertices = p.vertices, len(p.vertices)
         words = vertices * level.row
@@ -157,12 +156,14 @@ class Filter:
             "margins", vertices, vertices, at.t, at.tau, at.piece, self._pieces, speed, p.alpha,
             other, absolute, relative,
         )  # fmt: skip
-        positive, unsure, gap = xp.empty(words, "u8"), xp.empty(words, "u8"), xp.empty(words)
+        signs, gap = xp.empty(vertices * level.count * level.width, "u1"), xp.full(vertices, inf)
         run(
-            "signs", words, p.rows, level.entries, level.width, level.count, level.thresholds,
-            at.piece, self._pieces, level.map.row_norms, p.norm, other, absolute, relative,
-            positive, unsure, gap,
+            "find_signs", signs.size, p.rows, level.entries, level.width, level.count,
+            level.thresholds, at.piece, self._pieces, level.map.row_norms, p.norm, other, absolute,
+            relative, signs, gap,
         )  # fmt: skip
+        positive, unsure = xp.empty(words, "u8"), xp.empty(words, "u8")
+        run("pack_signs", words, level.width, signs, positive, unsure)
         hard = xp.zeros(p.cells, "u1")
         run("mark_unsure", words, level.row, vertices, unsure, hard)
         return positive, hard, gap
