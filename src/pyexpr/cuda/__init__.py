@@ -1,6 +1,6 @@
 """Counting on a GPU: device="cuda" of the counting functions.
 
-The engine works on arrays, CuPy's on a GPU; its kernels stand in headers that the host compiles too.
+The engine works on arrays, CuPy's on a GPU; its kernels stand in headers that hosts compile, too.
 """
 
 from __future__ import annotations
