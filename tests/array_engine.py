@@ -10,10 +10,10 @@ from pyexpr.cuda.devices import HostDevice
 from pyexpr.cuda.networks import upload
 
 
-def small_device(networks: Sequence[pyexpr.Network], chunk: int) -> HostDevice:
+def small_device(networks: Sequence[pyexpr.Network], chunk: int, degree: int = 1) -> HostDevice:
     """With memory for runs of about so many cells."""
     on_host = upload(tuple(network._core for network in networks), HostDevice())
-    needed = chunk * engine.bytes_of_cell(on_host)
+    needed = chunk * engine.bytes_of_cell(on_host, degree)
     return HostDevice(int(needed / engine.SHARE) + 1)
 
 

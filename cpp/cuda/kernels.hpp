@@ -2,6 +2,9 @@
 #pragma once
 
 #include "bounds.hpp"
+#include "curve_events.hpp"
+#include "curve_letters.hpp"
+#include "curve_rows.hpp"
 #include "events.hpp"
 #include "kernel.hpp"
 #include "letters.hpp"
@@ -18,4 +21,9 @@
                     use(multiply_dense_extended) use(multiply_sparse_extended)                     \
                         use(convolve_extended) use(normalise) use(bound_product) use(bound_rows)   \
                             use(pass_on) use(compare_slopes) use(count_bend)                       \
-                                use(count_differences) use(scale_by_slopes)
+                                use(count_differences) use(scale_by_slopes) use(cell_margins)      \
+                                    use(cell_signs) use(list_candidates) use(add_letters)          \
+                                        use(isolate) use(displace_ends) use(cut_weights)           \
+                                            use(restrict_outputs) use(pass_on_curve)               \
+                                                use(bound_curve_product) use(add_bias_times)       \
+                                                    use(bound_speed)

@@ -50,13 +50,14 @@ PYEXPR_ANYWHERE inline void add_squares(i64 i, const f64* hidden, i64 entries, i
     squares[i] = sum;
 }
 
-// >= |(h, 1)|_2 of a vertex, also where squares overflow or underflow.
+// >= |(h, w)|_2 of a row, also where squares overflow or underflow; w is 1 where there is none.
 PYEXPR_ANYWHERE inline void bound_norm(i64 v, const f64* hidden, i64 entries, i64 parts,
-                                       const f64* squares, f64* norm) {
+                                       const f64* squares, const f64* weights, f64* norm) {
+    const f64 w = weights ? weights[v] : 1;
     f64 sum = 0;
     for (i64 i = 0; i < parts; ++i) sum += squares[v * parts + i];
-    if (sum < 0x1p1000) {  // what underflows is far below the 1 that is added
-        norm[v] = up(::sqrt(sum) + 1);
+    if (sum < 0x1p1000 && (w > 0x1p-300 || sum > 0x1p-900)) {  // else underflow is seen
+        norm[v] = up(::sqrt(sum) + w);
         return;
     }
     const f64* h = hidden + v * entries;
@@ -65,7 +66,7 @@ PYEXPR_ANYWHERE inline void bound_norm(i64 v, const f64* hidden, i64 entries, i6
     f64 scaled = 0;
     if (most > 0)
         for (i64 q = 0; q < entries; ++q) scaled += (h[q] / most) * (h[q] / most);
-    norm[v] = up(most * ::sqrt(scaled) + underflow + 1);
+    norm[v] = up(most * ::sqrt(scaled) + underflow + w);
 }
 
 // Entry i of [vertices, outputs]; bias: [networks, outputs].

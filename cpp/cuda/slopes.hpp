@@ -9,26 +9,29 @@ namespace pyexpr::cuda {
 enum class Bend : Byte { none, sure, unsure };
 
 // At vertex i + 1, between cells i and i + 1, and how far apart the slopes are, relative to the
-// larger. Nothing bends where one of these is no cell.
-PYEXPR_ANYWHERE inline void compare_slopes(i64 i, i64 outputs, const f64* rows, const f64* t,
-                                           const i64* piece, i64 pieces_of_network,
+// larger. Nothing bends where one of these is no cell. A curve's slope at an end of a cell is the
+// degree times the first or last step of its coefficients, over the cell's length.
+PYEXPR_ANYWHERE inline void compare_slopes(i64 i, i64 degree, i64 outputs, const f64* rows,
+                                           const f64* t, const i64* piece, i64 pieces_of_network,
                                            const f64* scale, const f64* alpha, Byte* bends,
                                            f64* gap) {
     bends[i] = static_cast<Byte>(Bend::none);
     gap[i] = infinity();
     if (piece[i] != piece[i + 1] || piece[i + 1] != piece[i + 2]) return;
     const f64* unit = scale + place(piece[i], pieces_of_network).row * outputs;
-    const f64 before = t[i + 1] - t[i], after = t[i + 2] - t[i + 1];
+    const f64 before = (t[i + 1] - t[i]) / static_cast<f64>(degree);
+    const f64 after = (t[i + 2] - t[i + 1]) / static_cast<f64>(degree);
+    const i64 here = (i + 1) * degree;
     bends[i] = static_cast<Byte>(Bend::unsure);
     if (!(before > 0) || !(after > 0)) return;
     for (i64 q = 0; q < outputs; ++q) {
-        const f64 x = rows[i * outputs + q], y = rows[(i + 1) * outputs + q];
-        const f64 z = rows[(i + 2) * outputs + q];
+        const f64 x = rows[(here - 1) * outputs + q], y = rows[here * outputs + q];
+        const f64 z = rows[(here + 1) * outputs + q];
         const f64 left = (y - x) / before, right = (z - y) / after, change = ::fabs(left - right);
-        const f64 error_left = up((unit[q] * (alpha[i] + alpha[i + 1]) +
+        const f64 error_left = up((unit[q] * (alpha[here - 1] + alpha[here]) +
                                    8 * unit_roundoff * (::fabs(x) + ::fabs(y)) + underflow) /
                                   before);
-        const f64 error_right = up((unit[q] * (alpha[i + 1] + alpha[i + 2]) +
+        const f64 error_right = up((unit[q] * (alpha[here] + alpha[here + 1]) +
                                     8 * unit_roundoff * (::fabs(y) + ::fabs(z)) + underflow) /
                                    after);
         if (change > up(error_left + error_right) && change < infinity()) {

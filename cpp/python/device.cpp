@@ -10,6 +10,7 @@
 #include "kernels.hpp"
 #include "pyexpr/referee.hpp"
 #include "pyexpr/sinks.hpp"
+#include "pyexpr/start.hpp"
 #include "sources.hpp"
 
 namespace pyexpr::python {
@@ -117,12 +118,56 @@ struct Cells {
         p.parent = list_of<std::uint32_t>(arrays["parent"].cast<Integers>());
         p.letter_words = p.parent.empty() ? 0 : p.letters.size() / p.parent.size();
         p.speed = arrays["speed"].cast<double>();
-        if (p.parent.size() + 1 != count || p.eps.size() != count ||
-            p.rows.size() != count * p.width)
+        if (arrays.contains("weights")) read_curve(arrays);
+        const std::size_t row_count = p.cells() * p.degree + 1;
+        if (p.parent.size() + 1 != count || p.eps.size() != row_count ||
+            p.rows.size() != row_count * p.width)
             throw py::value_error(
-                "arrays: expected one cell fewer than vertices, and a row for each");
+                "arrays: expected one cell fewer than vertices, and rows for each");
+    }
+
+private:
+    void read_curve(const py::dict& arrays) {
+        Partition& p = *partition;
+        const auto root = arrays["root"].cast<Integers>();
+        const auto low = arrays["low"].cast<Doubles>(), high = arrays["high"].cast<Doubles>();
+        for (std::size_t v = 0; v < p.vertices.size(); ++v) {
+            p.vertices[v].root = static_cast<std::int32_t>(root.data()[v]);
+            p.vertices[v].low = low.data()[v];
+            p.vertices[v].high = high.data()[v];
+        }
+        p.degree = arrays["degree"].cast<std::size_t>();
+        p.weights = list_of<double>(arrays["weights"].cast<Doubles>());
+        p.speeds = list_of<double>(arrays["speeds"].cast<Doubles>());
     }
 };
+
+// A curved piece before the first level, as the arrays of a partition.
+py::dict start_curve(const Network& network, const Trajectory& trajectory, std::size_t piece) {
+    if (piece >= trajectory.pieces.size() ||
+        !std::holds_alternative<RationalBezier>(trajectory.pieces[piece]))
+        throw py::value_error("piece: no such curve");
+    Partition p;
+    {
+        const py::gil_scoped_release no_gil;
+        Scratch scratch;
+        start(network, trajectory, piece, piece + 1, false, p, scratch);
+    }
+    const auto rows = static_cast<py::ssize_t>(p.degree + 1);
+    const auto width = static_cast<py::ssize_t>(p.width);
+    py::dict out;
+    out["rows"] = take(std::vector<double>(p.rows.begin(), p.rows.end()), {rows, width});
+    out["t"] = take(std::vector<double>{p.vertices[0].t, p.vertices[1].t});
+    out["w"] = take(std::vector<double>(p.w.c.begin(), p.w.c.begin() + rows));
+    out["w_speed"] = p.w_speed;
+    out["eps"] = take(std::move(p.eps));
+    out["local"] = take(std::move(p.local));
+    out["rho"] = take(std::move(p.rho));
+    out["norm"] = take(std::move(p.norm));
+    out["weights"] = take(std::move(p.weights));
+    out["speeds"] = take(std::move(p.speeds));
+    return out;
+}
 
 Partitions join(const std::vector<Cells>& levels) {
     Partitions out;
@@ -162,32 +207,36 @@ py::dict settle(Referee& referee, const std::vector<Cells>& levels, const Intege
     const std::vector<Slice> blocks = blocks_of(level, first, last);
     const Signals signals;
     Settled found = without_gil([&] { return referee.settle(partitions, level, blocks, signals); });
-    std::vector<double> t, tau, point_displacement;
-    std::vector<std::int64_t> neuron, threshold, event_neuron, event_threshold;
-    for (const Point& point : found.points) {
-        t.push_back(point.vertex.t);
-        tau.push_back(point.vertex.tau);
-        neuron.push_back(point.vertex.neuron);
-        threshold.push_back(point.vertex.threshold);
-        point_displacement.push_back(point.displacement);
+    std::vector<double> t, tau, low, high;
+    std::vector<std::int64_t> neuron, threshold, root;
+    for (const Vertex& point : found.points) {
+        t.push_back(point.t);
+        tau.push_back(point.tau);
+        neuron.push_back(point.neuron);
+        threshold.push_back(point.threshold);
+        root.push_back(point.root);
+        low.push_back(point.low);
+        high.push_back(point.high);
     }
-    for (const Event& event : found.events) {
-        event_neuron.push_back(event.neuron);
-        event_threshold.push_back(event.threshold);
-    }
+    const auto integers = [](const auto& values) {
+        return take(std::vector<std::int64_t>(values.begin(), values.end()));
+    };
     py::dict out;
     out["left"] = take(std::move(found.left));
     out["crossing"] = take(std::move(found.crossing));
     out["displacement"] = take(std::move(found.displacement));
-    out["cell"] = take(std::vector<std::int64_t>(found.cell.begin(), found.cell.end()));
+    out["cell"] = integers(found.cell);
     out["t"] = take(std::move(t));
     out["tau"] = take(std::move(tau));
     out["neuron"] = take(std::move(neuron));
     out["threshold"] = take(std::move(threshold));
-    out["point_displacement"] = take(std::move(point_displacement));
-    out["event_neuron"] = take(std::move(event_neuron));
-    out["event_threshold"] = take(std::move(event_threshold));
-    out["event_point"] = take(std::vector<std::int64_t>(found.point.begin(), found.point.end()));
+    out["root"] = take(std::move(root));
+    out["low"] = take(std::move(low));
+    out["high"] = take(std::move(high));
+    out["point_displacement"] = take(std::move(found.point_displacement));
+    out["event_neuron"] = integers(found.event_neuron);
+    out["event_threshold"] = integers(found.event_threshold);
+    out["event_point"] = integers(found.point);
     return out;
 }
 
@@ -258,6 +307,8 @@ void register_device(py::module_& module) {
     module.def("run_kernel", &run_kernel, py::arg("name"), py::arg("packed"), py::arg("count"));
     py::class_<Cells>(module, "Cells", "A partition.")
         .def(py::init<const py::dict&>(), py::arg("arrays"));
+    module.def("start_curve", &start_curve, py::arg("network"), py::arg("trajectory"),
+               py::arg("piece"));
     const auto levels = py::arg("levels"), first = py::arg("first"), last = py::arg("last");
     py::class_<Referee>(module, "Referee", "The tiers behind the filter.")
         .def(py::init<const Network&, const Trajectory&, std::size_t>(), py::arg("network"),

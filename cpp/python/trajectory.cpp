@@ -51,14 +51,33 @@ Trajectory segments(const Doubles& x0, const Indices& starts, const Doubles& x1,
     return out;
 }
 
-// Where its lines begin and end, [pieces, inputs] each; None if a piece is no line.
-py::object ends_of_lines(const Trajectory& trajectory) {
-    const auto pieces = static_cast<py::ssize_t>(trajectory.pieces.size());
+// Which pieces are no lines, [pieces].
+py::array curved(const Trajectory& trajectory) {
+    std::vector<std::uint8_t> out;
+    for (const Piece& piece : trajectory.pieces)
+        out.push_back(std::holds_alternative<RationalBezier>(piece));
+    return take(std::move(out));
+}
+
+// The largest of its pieces'.
+std::size_t degree(const Trajectory& trajectory) {
+    std::size_t out = 1;
+    for (const Piece& piece : trajectory.pieces)
+        if (const auto* curve = std::get_if<RationalBezier>(&piece))
+            out = std::max(out, curve->degree());
+    return out;
+}
+
+// Where the pieces first .. last - 1, which are lines, begin and end, [pieces, inputs] each.
+py::tuple ends_of_lines(const Trajectory& trajectory, std::size_t first, std::size_t last) {
+    require(first < last && last <= trajectory.pieces.size(), "first, last: no such pieces");
     const auto inputs = static_cast<py::ssize_t>(dimension(trajectory.pieces[0]));
+    const auto pieces = static_cast<py::ssize_t>(last - first);
     Doubles x0({pieces, inputs}), x1({pieces, inputs});
     for (py::ssize_t i = 0; i < pieces; ++i) {
-        const auto* line = std::get_if<Line>(&trajectory.pieces[static_cast<std::size_t>(i)]);
-        if (!line) return py::none();
+        const auto* line = std::get_if<Line>(
+            &trajectory.pieces[first + static_cast<std::size_t>(i)]);
+        require(line != nullptr, "first, last: expected lines");
         std::copy(line->x0.begin(), line->x0.end(), x0.mutable_data(i, 0));
         std::copy(line->x1.begin(), line->x1.end(), x1.mutable_data(i, 0));
     }
@@ -125,7 +144,10 @@ void register_trajectory(py::module_& module) {
     py::class_<Trajectory>(module, "Trajectory", "Pieces one after another.")
         .def(py::init(&trajectory), py::arg("pieces"), py::arg("closed"))
         .def_readonly("closed", &Trajectory::closed)
-        .def_property_readonly("ends_of_lines", &ends_of_lines);
+        .def("__len__", [](const Trajectory& trajectory) { return trajectory.pieces.size(); })
+        .def_property_readonly("curved", &curved)
+        .def_property_readonly("degree", &degree)
+        .def("ends_of_lines", &ends_of_lines, py::arg("first"), py::arg("last"));
     module.def("segments", &segments, py::arg("x0"), py::arg("starts"), py::arg("x1"),
                py::arg("ends"), py::arg("closed") = false);
     module.def("line", &line, py::arg("x0"), py::arg("x1"));

@@ -161,7 +161,7 @@ bool CurvePredicates::letter_of_bias(const Question& at) {
 }
 
 // Whether a neuron is plainly on its threshold at an end of the cell: of a piece's end by what the
-// curve is made of there, else by the letters of the cell behind it.
+// curve is made of there, else by the letters of the cell behind it, if the slice has one.
 bool CurvePredicates::vanishes_at(const Question& at, bool start) {
     const std::size_t l = at.slice.level;
     const Partition& p = at.partitions[l];
@@ -169,7 +169,7 @@ bool CurvePredicates::vanishes_at(const Question& at, bool start) {
     const Vertex& vertex = p.vertices[start ? at.cell : at.cell + 1];
     if (vertex.level == Vertex::given)
         return cancellation().is_bias({pattern_, pattern_}, &vertex, l, at.neuron, poll);
-    if (start ? at.cell == 0 : at.cell + 1 == p.cells()) return false;
+    if (start ? at.cell == at.slice.first : at.cell + 1 == at.slice.last) return false;
     Pattern behind;
     gather_pattern(at.partitions, l, start ? at.cell - 1 : at.cell + 1, behind);
     return cancellation().is_bias({behind, behind}, nullptr, l, at.neuron, poll);

@@ -3,19 +3,86 @@
 #include <algorithm>
 #include <mutex>
 #include <thread>
+#include <variant>
+
+#include "pyexpr/curve_events.hpp"
+#include "pyexpr/events.hpp"
 
 namespace pyexpr {
+namespace {
+
+std::vector<Word> changes(const Events& found) { return found.crossing; }
+
+// On a curve a neuron may cross a threshold and come back.
+std::vector<Word> changes(const CurveEvents& found) {
+    std::vector<Word> out = found.left;
+    for (std::size_t i = 0; i < out.size(); ++i) out[i] ^= found.right[i];
+    return out;
+}
+
+std::pair<std::int32_t, std::int32_t> meeting(const Event& event) {
+    return {event.neuron, event.threshold};
+}
+
+std::pair<std::int32_t, std::int32_t> meeting(const CurveEvent& event) {
+    return {event.vertex.neuron, event.vertex.threshold};
+}
+
+// Behind what other blocks, of so many cells, found.
+template <class AnyEvents>
+void append(const AnyEvents& block, std::size_t cells, Settled& out) {
+    const auto add = [](const auto& more, auto& all) {
+        all.insert(all.end(), more.begin(), more.end());
+    };
+    add(block.left, out.left);
+    add(changes(block), out.crossing);
+    add(block.displacement, out.displacement);
+    for (std::size_t c = 0; c + 1 < block.first_point.size(); ++c)
+        for (std::size_t i = block.first_point[c]; i < block.first_point[c + 1]; ++i) {
+            const auto& point = block.points[i];
+            for (std::size_t e = point.first_event; e < point.last_event; ++e) {
+                const auto [neuron, threshold] = meeting(block.events[e]);
+                out.event_neuron.push_back(neuron);
+                out.event_threshold.push_back(threshold);
+                out.point.push_back(out.points.size());
+            }
+            out.points.push_back(point.vertex);
+            out.point_displacement.push_back(point.displacement);
+            out.cell.push_back(cells + c);
+        }
+}
+
+template <class AnyEvents>
+Settled together(const std::vector<AnyEvents>& found) {
+    Settled out;
+    std::size_t cells = 0;
+    for (const AnyEvents& block : found) {
+        append(block, cells, out);
+        cells += block.first_point.size() - 1;
+    }
+    return out;
+}
+
+}  // namespace
 
 Referee::Referee(const Network& network, const Trajectory& trajectory, std::size_t threads)
-    : network_(network) {
+    : network_(network), trajectory_(trajectory) {
     for (std::size_t i = 0; i < threads; ++i) {
-        auto& predicates = predicates_.emplace_back(
-            std::make_unique<LinePredicates>(network, trajectory.pieces));
-        if (i == 0)
-            predicates->poll = [this] { poll_caller(); };
-        else
-            predicates->poll = [this] { poll_helper(); };
+        Both& both = *predicates_.emplace_back(
+            new Both{LinePredicates(network, trajectory.pieces),
+                     CurvePredicates(network, trajectory.pieces, true)});
+        std::function<void()> poll = [this] { poll_helper(); };
+        if (i == 0) poll = [this] { poll_caller(); };
+        both.lines.poll = both.curves.poll = poll;
     }
+}
+
+// Has entered it.
+Predicates& Referee::of_piece(Both& both, std::size_t piece) const {
+    Predicates* out = &both.curves;
+    if (std::holds_alternative<Line>(trajectory_.pieces[piece])) out = &both.lines;
+    out->enter(piece);
+    return *out;
 }
 
 void Referee::poll_caller() {
@@ -43,10 +110,10 @@ void Referee::for_each_block(std::size_t count, const std::function<void()>& pol
     poll_ = &poll;
     interrupted_ = nullptr;
     stopped_ = false;
-    const auto work = [&](LinePredicates& predicates) {
+    const auto work = [&](Both& predicates) {
         for (std::size_t i = next++; i < failed; i = next++) {
             try {
-                predicates.poll();
+                predicates.lines.poll();
                 use(predicates, i);
             } catch (const Stopped&) {
                 return;
@@ -70,63 +137,50 @@ void Referee::for_each_block(std::size_t count, const std::function<void()>& pol
 
 Settled Referee::settle(const Partitions& partitions, std::size_t level,
                         const std::vector<Slice>& blocks, const std::function<void()>& poll) {
-    std::vector<Events> found(blocks.size());
-    for_each_block(blocks.size(), poll, [&](LinePredicates& predicates, std::size_t i) {
-        found[i].find(network_, partitions, blocks[i], predicates);
-    });
-    Settled out;
-    std::size_t cells = 0;
-    for (const Events& block : found) {
-        out.left.insert(out.left.end(), block.left.begin(), block.left.end());
-        out.crossing.insert(out.crossing.end(), block.crossing.begin(), block.crossing.end());
-        out.displacement.insert(out.displacement.end(), block.displacement.begin(),
-                                block.displacement.end());
-        const std::size_t first_event = out.events.size();
-        const std::size_t in_block = block.first_point.size() - 1;
-        for (std::size_t c = 0; c < in_block; ++c)
-            for (std::size_t i = block.first_point[c]; i < block.first_point[c + 1]; ++i) {
-                Point point = block.points[i];
-                out.point.insert(out.point.end(), point.last_event - point.first_event,
-                                 out.points.size());
-                point.first_event += first_event;
-                point.last_event += first_event;
-                out.points.push_back(point);
-                out.cell.push_back(cells + c);
-            }
-        out.events.insert(out.events.end(), block.events.begin(), block.events.end());
-        cells += in_block;
+    if (blocks.empty()) return {};
+    const std::size_t piece = partitions[level].vertices[blocks.front().first].piece;
+    if (std::holds_alternative<Line>(trajectory_.pieces[piece])) {
+        std::vector<Events> found(blocks.size());
+        for_each_block(blocks.size(), poll, [&](Both& predicates, std::size_t i) {
+            found[i].find(network_, partitions, blocks[i], predicates.lines);
+        });
+        return together(found);
     }
-    return out;
+    std::vector<CurveEvents> found(blocks.size());
+    for_each_block(blocks.size(), poll, [&](Both& predicates, std::size_t i) {
+        found[i].find(network_, partitions, blocks[i], predicates.curves);
+    });
+    return together(found);
 }
 
 std::vector<std::uint8_t> Referee::bends(const Partitions& partitions,
                                          const std::vector<Slice>& blocks,
                                          const std::function<void()>& poll) {
     std::vector<std::uint8_t> out(blocks.size());
-    for_each_block(blocks.size(), poll, [&](LinePredicates& predicates, std::size_t i) {
-        const Slice& two = blocks[i];
-        const Partition& p = partitions[two.level];
+    for_each_block(blocks.size(), poll, [&](Both& predicates, std::size_t i) {
+        const Slice& block = blocks[i];
+        const Partition& p = partitions[block.level];
+        const std::size_t piece = p.vertices[block.first].piece;
         Slopes before, after;
         Pattern left, right;
-        if (!before.measure(network_.readout(), p, two.first, End::left) ||
-            !after.measure(network_.readout(), p, two.first + 1, End::left))
-            throw NotFinite{network_.depth(), p.vertices[two.first].piece};
-        gather_pattern(partitions, two.level, two.first, left);
-        gather_pattern(partitions, two.level, two.first + 1, right);
-        predicates.enter(p.vertices[two.first].piece);
-        out[i] = predicates.slope_changes(before, after, left, right);
+        if (!before.measure(network_.readout(), p, block.first, End::right) ||
+            !after.measure(network_.readout(), p, block.last - 1, End::left))
+            throw NotFinite{network_.depth(), piece};
+        gather_pattern(partitions, block.level, block.first, left);
+        gather_pattern(partitions, block.level, block.last - 1, right);
+        out[i] = of_piece(predicates, piece).slope_changes(before, after, left, right);
     });
     return out;
 }
 
-Predicates& Referee::piece(std::size_t number) {
-    predicates_[0]->enter(number);
-    return *predicates_[0];
-}
+Predicates& Referee::piece(std::size_t number) { return of_piece(*predicates_[0], number); }
 
 Certificate Referee::take_certificate() {
     Certificate out;
-    for (auto& predicates : predicates_) out += predicates->take_certificate();
+    for (auto& both : predicates_) {
+        out += both->lines.take_certificate();
+        out += both->curves.take_certificate();
+    }
     return out;
 }
 

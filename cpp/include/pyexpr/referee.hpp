@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "pyexpr/certificate.hpp"
-#include "pyexpr/events.hpp"
+#include "pyexpr/curve_predicates.hpp"
 #include "pyexpr/line_predicates.hpp"
 #include "pyexpr/network.hpp"
 #include "pyexpr/partition.hpp"
@@ -20,28 +20,31 @@
 
 namespace pyexpr {
 
-// What Events finds in blocks of cells, block after block.
+// What Events or CurveEvents find in blocks of cells, block after block.
 struct Settled {
     std::vector<Word> left;            // [cells, letter words]
-    std::vector<Word> crossing;        // [cells, letter words]
+    std::vector<Word> crossing;        // [cells, letter words]: what differs at the right end
     std::vector<double> displacement;  // [vertices]: of the neurons that the filter leaves open
     // In order; a point's cell counts the blocks' cells.
-    std::vector<Point> points;
-    std::vector<std::size_t> cell;  // [points]
-    std::vector<Event> events;
+    std::vector<Vertex> points;
+    std::vector<double> point_displacement;  // [points]
+    std::vector<std::size_t> cell;           // [points]
+    std::vector<std::int32_t> event_neuron, event_threshold;
     std::vector<std::size_t> point;  // [events]
 };
 
 class Referee final : public PredicatesOf {
 public:
-    // Both must outlive it. The trajectory is of lines.
+    // Both must outlive it.
     Referee(const Network& network, const Trajectory& trajectory, std::size_t threads);
 
-    // Blocks of neighbouring cells of partitions[level]; the cell between two blocks has the letters
-    // of the first one of the later. `poll` is called often, by the caller's thread.
+    // Blocks of neighbouring cells of partitions[level], all on lines or all on one curve; the cell
+    // between two blocks has the letters of the first one of the later. `poll` is called often, by
+    // the caller's thread.
     Settled settle(const Partitions& partitions, std::size_t level,
                    const std::vector<Slice>& blocks, const std::function<void()>& poll);
-    // Whether the output's slope changes between the two cells of each block, of the last partition.
+    // Whether the output's slope changes from the first to the last cell of each block, of the last
+    // partition: where the first ends and the last begins. What lies between is not read.
     std::vector<std::uint8_t> bends(const Partitions& partitions, const std::vector<Slice>& blocks,
                                     const std::function<void()>& poll);
 
@@ -51,7 +54,13 @@ public:
 
 private:
     struct Stopped {};
+    // Of one thread.
+    struct Both {
+        LinePredicates lines;
+        CurvePredicates curves;
+    };
 
+    Predicates& of_piece(Both& both, std::size_t piece) const;
     template <class Use>
     void for_each_block(std::size_t count, const std::function<void()>& poll, Use&& use);
     // What predicates call, which keep it from one question to the next: by the caller's thread, and
@@ -60,7 +69,8 @@ private:
     void poll_helper() const;
 
     const Network& network_;
-    std::vector<std::unique_ptr<LinePredicates>> predicates_;  // [threads]
+    const Trajectory& trajectory_;
+    std::vector<std::unique_ptr<Both>> predicates_;  // [threads]
     const std::function<void()>* poll_ = nullptr;
     std::exception_ptr interrupted_;
     std::atomic<bool> stopped_ = false;

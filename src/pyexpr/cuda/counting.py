@@ -13,11 +13,15 @@ from pyexpr import _core
 from pyexpr._batches import Indices
 from pyexpr._progress import Tell, part_of
 from pyexpr.certificate import Certificate, Decisions, from_rows
-from pyexpr.cuda.devices import Array
-from pyexpr.cuda.engine import LEAST_CHUNK, Engine, chunk_size
+from pyexpr.cuda.curve_events import CurveFilter
+from pyexpr.cuda.curve_refinement import CurveCut, CurveRefinement
+from pyexpr.cuda.curves import Curve
+from pyexpr.cuda.engine import LEAST_CHUNK, Engine, Kit, chunk_size
 from pyexpr.cuda.events import Asked, Filter
 from pyexpr.cuda.lines import Lines
 from pyexpr.cuda.networks import Networks, upload
+from pyexpr.cuda.partition import CurvePartition, Partition
+from pyexpr.cuda.refinement import Cut, Refinement
 from pyexpr.cuda.settlement import Settlement
 from pyexpr.cuda.tallies import Bends, Collected, Regions, Tally, Transitions, on_host
 
@@ -26,19 +30,22 @@ What: TypeAlias = Literal["activation", "linear", "patterns", "transitions"]
 _T = TypeVar("_T")
 
 
+Path: TypeAlias = Lines | Curve
+
+
 def count(
-    lines: Lines,
+    path: Path,
     cores: Sequence[_core.Network],
     what: What,
     edges: Indices,
     threads: int,
     tell: Tell,
 ) -> tuple[Indices, Certificate]:
-    """What is counted along lines for each of some networks of one architecture.
+    """What is counted along lines or a curve for each of some networks of one architecture.
 
     Returns
     -------
-    int64 [networks, lines, columns], or if they are pieces of one trajectory [networks, columns]
+    int64 [networks, lines, columns], or along one trajectory [networks, columns]
         One column, or for transitions the neurons edges[c] .. edges[c + 1] - 1 together.
 
     Raises
@@ -48,42 +55,65 @@ def count(
     MemoryError
         Not even one run fits.
     """
-    with lines.device.active():
-        if cores[0].pools or (not lines.apart and not lines.one_segment):
-            return _collect_each(lines, cores, what, edges, threads, tell)
-        counts, certificate = _in_runs(
-            lines, cores, lambda chunk: _Count(lines, cores, threads, chunk).run(what, edges, tell)
-        )
-    return (counts if lines.apart else counts[:, 0]), certificate
+    with path.device.active():
+        if isinstance(path, Curve) or not _is_tallied(path, cores[0], what):
+            return _count_each(path, cores, what, edges, threads, tell)
+        counts, certificate = _tallied(path, cores, what, edges, threads, tell)
+    return (counts if path.apart else counts[:, 0]), certificate
 
 
-def _collect_each(
-    lines: Lines,
+def _is_tallied(path: Path, core: _core.Network, what: What) -> bool:
+    """Whether the device can count alone: nothing joins, no layer pools, no pattern comes back."""
+    comes_back = what == "patterns" and isinstance(path, Curve)
+    return (path.apart or path.is_simple) and not core.pools and not comes_back
+
+
+def _count_each(
+    path: Path,
     cores: Sequence[_core.Network],
     what: What,
     edges: Indices,
     threads: int,
     tell: Tell,
 ) -> tuple[Indices, Certificate]:
-    """The same by the core's sinks: one network and, if they are apart, one line at a time."""
-    alone = [lines.line(i) for i in range(len(lines))] if lines.apart else [lines]
-    shape = (len(cores), len(alone)) if lines.apart else (len(cores),)
+    """The same for one network and, if they are apart, one line at a time."""
+    alone: list[Path] = [path]
+    if isinstance(path, Lines) and path.apart:
+        alone = [path.line(i) for i in range(len(path))]
+    shape = (len(cores), len(alone)) if path.apart else (len(cores),)
     counts = np.zeros((*shape, len(edges) - 1), np.int64)
     certificates = [_of_filter(Asked())]
     for i in np.ndindex(shape):
-        some = alone[i[-1] if lines.apart else 0]
+        some = alone[i[-1] if path.apart else 0]
         part = part_of(tell, len(certificates) - 1, 1, counts.size)
-        found, certificate = _collect(some, cores[i[0]], what, threads, part)
-        counts[i] = _in_columns(found, edges)
+        counts[i], certificate = _count_one(some, cores[i[0]], what, edges, threads, part)
         certificates.append(certificate)
     return counts, Certificate.together(certificates)
 
 
-def _collect(
-    lines: Lines, core: _core.Network, what: What, threads: int, tell: Tell
-) -> tuple[int | Indices, Certificate]:
+def _count_one(
+    path: Path, core: _core.Network, what: What, edges: Indices, threads: int, tell: Tell
+) -> tuple[Indices | list[int], Certificate]:
+    """[columns]: on the device, or else by a sink of the core."""
+    if _is_tallied(path, core, what):
+        counts, certificate = _tallied(path, [core], what, edges, threads, tell)
+        return counts[0, 0], certificate
+    found, certificate = _in_runs(
+        path, [core], lambda chunk: _Count(path, [core], threads, chunk).collect(what, tell)
+    )
+    return _in_columns(found, edges), certificate
+
+
+def _tallied(
+    path: Path,
+    cores: Sequence[_core.Network],
+    what: What,
+    edges: Indices,
+    threads: int,
+    tell: Tell,
+) -> tuple[Indices, Certificate]:
     return _in_runs(
-        lines, [core], lambda chunk: _Count(lines, [core], threads, chunk).collect(what, tell)
+        path, cores, lambda chunk: _Count(path, cores, threads, chunk).run(what, edges, tell)
     )
 
 
@@ -93,15 +123,15 @@ def _in_columns(found: int | Indices, edges: Indices) -> list[int]:
     return [int(found[a:b].sum()) for a, b in pairwise(edges.tolist())]
 
 
-def _in_runs(lines: Lines, cores: Sequence[_core.Network], run: Callable[[int], _T]) -> _T:
+def _in_runs(path: Path, cores: Sequence[_core.Network], run: Callable[[int], _T]) -> _T:
     """run(the most cells of a run), with fewer where memory turns out to be short."""
     try:
-        networks = upload(tuple(cores), lines.device)
+        networks = upload(tuple(cores), path.device)
     except MemoryError as error:
         raise MemoryError(
             'device: the weights do not fit into the GPU\'s memory; count with device="cpu"'
         ) from error
-    chunk = chunk_size(lines.device, networks)
+    chunk = chunk_size(path.device, networks, path.degree)
     while True:
         try:
             return run(chunk)
@@ -115,55 +145,70 @@ class _Count:
     """One count from its beginning to its end, with runs of at most so many cells."""
 
     def __init__(
-        self, lines: Lines, cores: Sequence[_core.Network], threads: int, chunk: int
+        self, path: Path, cores: Sequence[_core.Network], threads: int, chunk: int
     ) -> None:
-        self._device = lines.device
+        self._device = path.device
         self._cores = tuple(cores)
-        self._lines = lines
+        self._path = path
         self._networks: Networks = upload(self._cores, self._device)
-        self._filter = Filter(self._device, len(lines))
-        self._settlement = Settlement(self._device, cores, lambda: lines.core, len(lines), threads)
+        self._asked = Asked()
+        self._settlement = Settlement(self._device, cores, lambda: path.core, len(path), threads)
         self._threads = threads
         self._chunk = chunk
 
     def run(self, what: What, edges: Indices, tell: Tell) -> tuple[Indices, Certificate]:
-        pieces = len(self._cores) * len(self._lines)
-        tally = self._tally(what, edges, pieces)
+        tally = self._tally(what, edges, self._pieces)
         self._go(tally, tell)
         counts = on_host(self._device, tally.counts)
         if what == "linear":
             counts = counts + 1
-        shape = len(self._cores), len(self._lines), len(edges) - 1
+        shape = len(self._cores), len(self._path), len(edges) - 1
         return counts.reshape(shape), self._certificate()
 
     def collect(self, what: What, tell: Tell) -> tuple[int | Indices, Certificate]:
         """What a sink of the core counts: transitions of every neuron, else a number."""
         (core,) = self._cores
-        trajectory = _core.segments(*self._lines.host, self._lines.closed)
-        collector = _core.Collector(core, trajectory, what)
-        referee = _core.Referee(core, trajectory, self._threads)
+        collector = _core.Collector(core, self._path.core, what)
+        referee = _core.Referee(core, self._path.core, self._threads)
         self._go(Collected(self._device, collector, referee), tell)
         result, last = collector.finish()
         decided = [from_rows(last), from_rows(referee.take_certificate()), self._certificate()]
         return result, Certificate.together(decided)
 
     def _go(self, tally: Tally, tell: Tell) -> None:
-        engine = Engine(
-            self._device, self._networks, len(self._lines), self._filter, self._settlement, tally,
-            tell,
-        )  # fmt: skip
-        pieces = len(self._cores) * len(self._lines)
-        engine.run(self._ends, pieces, self._chunk)
+        engine = Engine(self._networks, self._settlement, tally, self._pieces, self._chunk, tell)
+        for run in self._path.runs(len(self._cores)):
+            if run.curved:
+                self._along_curve(engine, run.first)
+            else:
+                self._along_lines(engine, run.first, run.last)
+
+    def _along_lines(self, engine: Engine, first: int, last: int) -> None:
+        device, pieces = self._device, len(self._path)
+        refinement = Refinement(device, self._networks, pieces)
+        kit: Kit[Partition, Cut] = Kit(Filter(device, pieces, self._asked), refinement)
+        group = max(1, self._chunk // 4)
+        for begin in range(first, last, group):
+            end = min(begin + group, last)
+            points = self._path.end_points(begin, end)
+            engine.run(kit, refinement.start(points, begin, end), end == self._pieces)
+
+    def _along_curve(self, engine: Engine, piece: int) -> None:
+        refinement = CurveRefinement(self._device, self._networks, self._cores[0], self._path.core)
+        kit: Kit[CurvePartition, CurveCut] = Kit(CurveFilter(self._device, self._asked), refinement)
+        engine.run(kit, refinement.start(piece), piece + 1 == self._pieces)
+
+    @property
+    def _pieces(self) -> int:
+        return len(self._cores) * len(self._path)
 
     def _tally(self, what: What, edges: Indices, pieces: int) -> Regions | Bends | Transitions:
         device, networks = self._device, self._networks
-        if what in ("activation", "patterns"):  # on a segment no pattern comes back
+        if what in ("activation", "patterns"):
             return Regions(device, networks.depth, pieces)
         if what == "linear":
             counts = device.xp.zeros(pieces, "i8")
-            return Bends(
-                device, networks, self._settlement, self._filter.asked, len(self._lines), counts
-            )
+            return Bends(device, networks, self._settlement, self._asked, len(self._path), counts)
         columns = len(edges) - 1
         widths = [level.width for level in networks.levels]
         neurons = [*accumulate(widths, initial=0)]
@@ -171,17 +216,9 @@ class _Count:
         firsts = [int(np.searchsorted(edges, n, side="right")) - 1 for n in neurons[:-1]]
         return Transitions(device, firsts, step, device.xp.zeros((pieces, columns), "i8"))
 
-    def _ends(self, first: int, last: int) -> Array:
-        xp, lines = self._device.xp, self._lines
-        line = np.arange(first, last) % len(lines)
-        out = xp.empty((2 * len(line), lines.x0.shape[1]))
-        out[::2] = lines.x0[self._device.upload(lines.starts[line])]
-        out[1::2] = lines.x1[self._device.upload(lines.ends[line])]
-        return out
-
     def _certificate(self) -> Certificate:
         settled = [from_rows(rows) for rows in self._settlement.take_certificates()]
-        return Certificate.together([_of_filter(self._filter.asked), *settled])
+        return Certificate.together([_of_filter(self._asked), *settled])
 
 
 def _of_filter(asked: Asked) -> Certificate:

@@ -7,12 +7,14 @@ filter; what it leaves open is settled on the host.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
 
-from pyexpr.cuda.devices import Array, Device
-from pyexpr.cuda.events import Filter, Found
-from pyexpr.cuda.networks import Networks
+from pyexpr.cuda.devices import Device
+from pyexpr.cuda.events import Filtered, Found
+from pyexpr.cuda.networks import Level, Networks
 from pyexpr.cuda.partition import Partition
-from pyexpr.cuda.refinement import Refinement, cut
+from pyexpr.cuda.refinement import Cut
 from pyexpr.cuda.settlement import Settlement
 from pyexpr.cuda.tallies import Tally
 
@@ -21,73 +23,93 @@ _MOST_CHUNK = 1 << 18
 SHARE = 0.7  # of the memory that is free
 
 
+# What cells of lines or of curves are kept in, and what they are cut into.
+P = TypeVar("P", bound=Partition)
+C = TypeVar("C", bound=Cut)
+P_contra = TypeVar("P_contra", bound=Partition, contravariant=True)
+
+
+class Finder(Protocol[P_contra]):
+    """Finds the events of a level."""
+
+    def find(self, number: int, level: Level, p: P_contra) -> Filtered: ...
+
+
+class Refiner(Protocol[P, C]):
+    """Makes the cells of the next level."""
+
+    def cut(self, number: int, p: P, found: Found) -> C: ...
+    def without_rows(self, cut: C) -> P: ...
+    def fill(self, number: int, p: P, cut: C, first: int, last: int) -> P: ...
+
+
+@dataclass(frozen=True, eq=False)
+class Kit(Generic[P, C]):
+    """For lines, or for curves."""
+
+    filter: Finder[P]
+    refinement: Refiner[P, C]
+
+
 class Engine:
-    """Counts along lines on a device."""
+    """Counts on a device."""
 
     def __init__(
         self,
-        device: Device,
         networks: Networks,
-        pieces_of_network: int,
-        filter_: Filter,
         settlement: Settlement,
         tally: Tally,
+        pieces: int,
+        chunk: int,
         tell: Callable[[float], object] | None,
     ) -> None:
-        self._device = device
+        """For so many pieces in all, with runs of at most `chunk` cells."""
         self._networks = networks
-        self._filter = filter_
         self._settlement = settlement
         self._tally = tally
+        self._pieces = pieces
+        self._chunk = chunk
         self._tell = tell
-        self._refinement = Refinement(device, networks, pieces_of_network)
         self._lineage: list[Partition] = []
-        self._pieces = 0
+        if tell is not None:
+            tell(0.0)
 
-    def run(self, ends: Callable[[int, int], Array], pieces: int, chunk: int) -> None:
-        """All pieces; `ends` gives the ends of some, float64 [2 pieces, inputs].
+    def run(self, kit: Kit[P, C], whole: P, ends: bool) -> None:
+        """The next pieces, one curve or some lines; `ends`: whether nothing comes behind them.
 
         Raises
         ------
         _core.NotFinite
             As the filter does.
         """
-        self._pieces = pieces
-        if self._tell is not None:
-            self._tell(0.0)
-        group = max(1, chunk // 4)
-        for first in range(0, pieces, group):
-            last = min(first + group, pieces)
-            start = self._refinement.start(ends(first, last), first, last)
-            self._descend(start, 0, chunk, last == pieces)
+        self._descend(kit, whole, 0, ends)
 
-    def _descend(self, p: Partition, number: int, chunk: int, ends: bool) -> None:
-        """`ends`: whether nothing comes behind these cells."""
+    def _descend(self, kit: Kit[P, C], p: P, number: int, ends: bool) -> None:
         self._lineage[number:] = [p]
         if number == self._networks.depth:
             self._tally.cells(self._lineage, ends)
             self._note_progress(p)
             return
         level = self._networks.levels[number]
-        found = self._find(number, p)
+        found = self._find(kit, number, p)
         self._tally.events(number, level, p, found)
         last = number + 1 == self._networks.depth
         if last and not self._tally.reads_cells:
             self._note_progress(p)
             return
-        refined = cut(self._device, number, level, p, found)
+        refined = kit.refinement.cut(number, p, found)
         del found
         if last and not self._tally.reads_outputs:
-            self._descend(self._refinement.without_rows(refined), number + 1, chunk, ends)
+            self._descend(kit, kit.refinement.without_rows(refined), number + 1, ends)
             return
-        parts = -(-refined.cells // chunk)
+        parts = -(-refined.cells // self._chunk)
         for i in range(parts):
             first, end = refined.cells * i // parts, refined.cells * (i + 1) // parts
-            part = self._refinement.fill(number, p, refined, first, end)
-            self._descend(part, number + 1, chunk, ends and i + 1 == parts)
+            part = kit.refinement.fill(number, p, refined, first, end)
+            self._descend(kit, part, number + 1, ends and i + 1 == parts)
 
-    def _find(self, number: int, p: Partition) -> Found:
-        filtered = self._filter.find(number, self._networks.levels[number], p)
+    def _find(self, kit: Kit[P, C], number: int, p: P) -> Found:
+        filtered = kit.filter.find(number, self._networks.levels[number], p)
         if not filtered.any_hard:
             return filtered.found
         return self._settlement.settle(self._lineage, filtered)
@@ -98,27 +120,27 @@ class Engine:
             self._tell(min(end / self._pieces, 1.0))
 
 
-def bytes_of_cell(networks: Networks) -> int:
+def bytes_of_cell(networks: Networks, degree: int) -> int:
     """Of memory that a cell takes in all levels together, about."""
     kept = transient = 0
     for number in range(networks.depth + 1):
-        row = networks.map(number).outputs * 8
+        row = networks.map(number).outputs * 8 * degree
         row *= 2 if number < networks.extended_levels else 1
         words = 8 * networks.levels[number].row if number < networks.depth else 0
-        kept += row + 8 * words + 400
+        kept += row + 8 * words + 400 * degree
         transient = max(transient, 3 * row + 8 * words)
     return kept + transient
 
 
-def chunk_size(device: Device, networks: Networks) -> int:
-    """How many cells a run may have.
+def chunk_size(device: Device, networks: Networks, degree: int) -> int:
+    """How many cells a run may have, on curves of this degree.
 
     Raises
     ------
     MemoryError
         Not even the smallest run fits.
     """
-    needed, free = bytes_of_cell(networks), device.free_bytes()
+    needed, free = bytes_of_cell(networks, degree), device.free_bytes()
     chunk = int(SHARE * free) // needed
     if chunk < LEAST_CHUNK:
         raise MemoryError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from math import inf
 from typing import Any
 
@@ -42,15 +42,24 @@ class Points:
 
 
 @dataclass(frozen=True, eq=False)
+class CurvePoints(Points):
+    """On a curve: root, low and high as of CurveVertices, [points]."""
+
+    root: Array
+    low: Array
+    high: Array
+
+
+@dataclass(frozen=True, eq=False)
 class Found:
     """What happens on a run of cells.
 
     Attributes
     ----------
     left, crossing : uint64 [cells, words]
-        Letters at the left end of each cell, and those that change on it.
+        Letters at the left end of each cell, and those that are others at its right end.
     displacement : float64 [vertices]
-        What neurons that the filter left open add to a vertex's eps.
+        What neurons that the filter left open add to a vertex's eps. Of a curve, nothing.
     """
 
     left: Array
@@ -71,6 +80,14 @@ class Asked:
     slopes_by_adjoint: int = 0
     slope_gap: float = inf
 
+    def note_signs(self, count: int, gap: float) -> None:
+        self.signs += count
+        self.sign_gap = min(self.sign_gap, gap)
+
+    def note_orders(self, count: int, gap: float) -> None:
+        self.orders += count
+        self.order_gap = min(self.order_gap, gap)
+
 
 @dataclass(frozen=True, eq=False)
 class Filtered:
@@ -84,10 +101,10 @@ class Filtered:
 class Filter:
     """Finds events on a device."""
 
-    def __init__(self, device: Device, pieces_of_network: int) -> None:
+    def __init__(self, device: Device, pieces_of_network: int, asked: Asked) -> None:
         self._device = device
         self._pieces = pieces_of_network
-        self.asked = Asked()
+        self._asked = asked
 
     def find(self, number: int, level: Level, p: Partition) -> Filtered:
         """The events of level `number` on all cells of p.
@@ -105,37 +122,21 @@ class Filter:
             return Filtered(Found(none, none, xp.zeros(cells + 1), self._none()), hard, False)
         left, crossing = xp.empty((cells, level.row), "u8"), xp.empty((cells, level.row), "u8")
         counts = xp.empty(words, "i8")
-        run(
-            "find_letters", words, level.row, p.vertices.piece, hard, positive, left, crossing,
-            counts,
-        )  # fmt: skip
+        piece = p.vertices.piece
+        run("find_letters", words, level.row, piece, hard, positive, left, crossing, counts)
         ends = xp.cumsum(counts)
         closest, count = self._device.download(xp.stack([gap.min(), ends[-1].astype("f8")]))
         self._note_signs(number, level, p, gap, float(closest))
         points = self._locate(level, p, crossing, ends - counts, int(count))
-        hard_too = self._check_order(points, hard)
-        return Filtered(Found(left, crossing, xp.zeros(cells + 1), points), hard, hard_too)
-
-    def _check_order(self, points: Points, hard: Array) -> bool:
-        """Whether any cell is hard, also for its breakpoints' order."""
-        xp = self._device.xp
-        if len(points) < 2:
-            return bool(hard.any())
-        gap = xp.empty(len(points) - 1)
-        self._device.run("mark_close", len(gap), points.cell, points.t, points.tau, hard, gap)
-        told = [gap.min(), xp.isfinite(gap).sum().astype("f8"), hard.max().astype("f8")]
-        closest, asked, any_hard = self._device.download(xp.stack(told)).tolist()
-        self.asked.orders += int(asked)
-        self.asked.order_gap = min(self.asked.order_gap, closest)
-        return bool(any_hard)
+        any_hard = check_order(self._device, points, hard, self._asked)
+        return Filtered(Found(left, crossing, xp.zeros(cells + 1), points), hard, any_hard)
 
     def _note_signs(
         self, number: int, level: Level, p: Partition, gap: Array, closest: float
     ) -> None:
         if closest < 0:
             raise _core.NotFinite(number, int(p.vertices.piece[int(gap.argmin())]))
-        self.asked.sign_gap = min(self.asked.sign_gap, closest)
-        self.asked.signs += len(p.vertices) * level.width * level.count
+        self._asked.note_signs(len(p.vertices) * level.width * level.count, closest)
 
     def _none(self) -> Points:
         floats, integers = self._device.xp.empty(0), self._device.xp.empty(0, "i8")
@@ -189,6 +190,19 @@ class Filter:
         )  # fmt: skip
 
 
+def check_order(device: Device, points: Points, hard: Array, asked: Asked) -> bool:
+    """Marks the cells whose breakpoints are not surely in order; whether any cell is hard."""
+    xp = device.xp
+    if len(points) < 2:
+        return bool(hard.any())
+    gap = xp.empty(len(points) - 1)
+    device.run("mark_close", len(gap), points.cell, points.t, points.tau, hard, gap)
+    told = [gap.min(), xp.isfinite(gap).sum().astype("f8"), hard.max().astype("f8")]
+    closest, count, any_hard = device.download(xp.stack(told)).tolist()
+    asked.note_orders(int(count), closest)
+    return bool(any_hard)
+
+
 def merged(device: Device, filtered: Filtered, host: Found, cells: Array, vertices: Array) -> Found:
     """What the filter found, with what was settled elsewhere on these cells in its place.
 
@@ -220,17 +234,10 @@ def merged(device: Device, filtered: Filtered, host: Found, cells: Array, vertic
         both = [getattr(mine, name)[kept_events], getattr(theirs, name)]
         return xp.concatenate(both)[event_order]
 
-    points = Points(
-        cell=cell[order],
-        t=of_points("t"),
-        tau=of_points("tau"),
-        neuron=of_points("neuron"),
-        threshold=of_points("threshold"),
-        displacement=of_points("displacement"),
-        event_neuron=of_events("event_neuron"),
-        event_threshold=of_events("event_threshold"),
-        event_point=point[event_order],
-    )
+    of_event = {name: of_events(name) for name in ("event_neuron", "event_threshold")}
+    names = {field.name for field in fields(mine)} - {*of_event, "event_point"}
+    of_point = {name: of_points(name) for name in names}
+    points = replace(mine, **of_point, **of_event, event_point=point[event_order])
     return replace(found, points=points)
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,6 +16,14 @@ from pyexpr._batches import Batch, Indices, read_points
 from pyexpr.cuda.devices import Array, Device
 
 _LARGE = 2.0**53  # below it float64 holds every integer
+
+
+class Run(NamedTuple):
+    """Pieces first .. last - 1: one curve, or lines."""
+
+    first: int
+    last: int
+    curved: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,12 +60,27 @@ class Lines:
     @cached_property
     def core(self) -> _core.Trajectory:
         """As pieces, for the later tiers."""
-        return _core.segments(*self.host)
+        return _core.segments(*self.host, self.closed)
+
+    degree = 1
 
     @property
-    def one_segment(self) -> bool:
-        """Whether nothing is but one segment."""
+    def is_simple(self) -> bool:
+        """Whether they are but one segment."""
         return not self.apart and len(self) == 1 and not self.closed
+
+    def runs(self, networks: int) -> Iterator[Run]:
+        """All, for each of so many networks."""
+        yield Run(0, networks * len(self), False)
+
+    def end_points(self, first: int, last: int) -> Array:
+        """Of some pieces, float64 [2 pieces, inputs]."""
+        xp, upload = self.device.xp, self.device.upload
+        line = np.arange(first, last) % len(self)
+        out = xp.empty((2 * len(line), self.x0.shape[1]))
+        out[::2] = self.x0[upload(self.starts[line])]
+        out[1::2] = self.x1[upload(self.ends[line])]
+        return out
 
     def line(self, i: int) -> Lines:
         """One of them alone."""
@@ -64,17 +88,15 @@ class Lines:
         return Lines(self.device, self.x0, self.starts[at], self.x1, self.ends[at], False)
 
 
-def lines_of(device: Device, curve: _core.Trajectory | Batch) -> Lines | None:
-    """What the core would count along; None if it is curved."""
+def lines_of(device: Device, curve: _core.Trajectory | Batch) -> Lines:
+    """What the core would count along, where nothing is curved."""
     if isinstance(curve, Batch):
         with device.active():
             x0, x1 = device.upload(curve.x0), device.upload(curve.x1)
         lines = Lines(device, x0, curve.starts, x1, curve.ends, True)
         lines.__dict__["host"] = curve
         return lines
-    ends = curve.ends_of_lines
-    if ends is None:
-        return None
+    ends = curve.ends_of_lines(0, len(curve))
     numbers = np.arange(len(ends[0]))
     with device.active():
         x0, x1 = map(device.upload, ends)

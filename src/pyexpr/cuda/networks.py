@@ -135,6 +135,11 @@ class Networks:
         """Into a level, or into the output for the depth."""
         return self.levels[level].map if level < self.depth else self.readout
 
+    def gain(self, level: int) -> FloatArray:
+        """By how much a level's map lets errors of its inputs grow; there are none at first."""
+        map_ = self.map(level)
+        return map_.norm if level > 0 else map_.frobenius_norm
+
 
 # What was uploaded, as long as the networks live: by the first, then the device and the others.
 _uploaded: WeakKeyDictionary[_core.Network, dict[Any, Networks]] = WeakKeyDictionary()

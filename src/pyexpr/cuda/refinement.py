@@ -72,6 +72,15 @@ def cut(device: Device, number: int, level: Level, p: Partition, found: Found) -
     )  # fmt: skip
 
 
+def bound_norms(device: Device, rows: Array, weights: Array | None = None) -> Array:
+    """>= |(row, w)|_2 with w = 1 or these weights, [rows]"""
+    xp, (count, entries) = device.xp, rows.shape
+    squares, norm = xp.empty((count, _PARTS)), xp.empty(count)
+    device.run("add_squares", squares.size, rows, entries, _PARTS, squares)
+    device.run("bound_norm", count, rows, entries, _PARTS, squares, weights, norm)
+    return norm
+
+
 class Refinement:
     """Makes the rows of a device."""
 
@@ -93,7 +102,7 @@ class Refinement:
         )
         nothing = xp.zeros(2 * count)
         lows = xp.zeros_like(points) if self._extended(0) else None
-        norm = self._norm(points)
+        norm = bound_norms(self._device, points)
         speed = float((norm[::2] + norm[1::2]).max()) * (1 + 2.0**-50)
         p = Partition(
             vertices, nothing, nothing, nothing, norm, nothing, points, lows,
@@ -101,6 +110,10 @@ class Refinement:
             np.full(len(self._networks.readout.frobenius_norm), speed),
         )  # fmt: skip
         return self._with_rows(p, self._networks.map(0), points, lows)
+
+    def cut(self, number: int, p: Partition, found: Found) -> Cut:
+        """The cells of p, cut at the points of level `number`."""
+        return cut(self._device, number, self._networks.levels[number], p, found)
 
     def without_rows(self, cut: Cut) -> Partition:
         """The cells alone."""
@@ -126,7 +139,7 @@ class Refinement:
         )
         hidden, hidden_low = self._outputs(number, p, part, extended)
         eps, local = self._pass_on(number, p, part, extended)
-        norm = self._norm(hidden)
+        norm = bound_norms(self._device, hidden)
         new = Partition(
             part.vertices, eps, local, eps, norm, eps, hidden, hidden_low, cut.letters[first:last],
             cut.parent[first:last], self._speed(number, p),
@@ -188,19 +201,6 @@ class Refinement:
         )  # fmt: skip
         return hidden, low
 
-    def _norm(self, hidden: Array) -> Array:
-        """>= |(h, 1)|_2, [vertices]"""
-        xp, (count, entries) = self._device.xp, hidden.shape
-        squares, norm = xp.empty((count, _PARTS)), xp.empty(count)
-        self._device.run("add_squares", squares.size, hidden, entries, _PARTS, squares)
-        self._device.run("bound_norm", count, hidden, entries, _PARTS, squares, norm)
-        return norm
-
-    def _gain(self, number: int) -> FloatArray:
-        """By how much a level's map lets errors of its inputs grow; there are none at first."""
-        map_ = self._networks.map(number)
-        return map_.norm if number > 0 else map_.frobenius_norm
-
     def _pass_on(self, number: int, p: Partition, cut: Cut, extended: bool) -> tuple[Array, Array]:
         """eps and local of the outputs of a level."""
         level, xp = self._networks.levels[number], self._device.xp
@@ -210,11 +210,14 @@ class Refinement:
         self._device.run(
             "pass_on", count, cut.source, cut.share, cut.vertices.piece, self._pieces,
             int(p.extended), int(extended), int(not level.exact), level.lipschitz,
-            level.offset_size, upload(self._gain(number)), upload(level.map.frobenius_norm), p.eps,
-            p.rho, p.norm, p.alpha, cut.old_displacement, cut.displacement, local, eps,
+            level.offset_size, upload(self._networks.gain(number)),
+            upload(level.map.frobenius_norm), p.eps, p.rho, p.norm, p.alpha, cut.old_displacement,
+            cut.displacement, local, eps,
         )  # fmt: skip
         return eps, local
 
     def _speed(self, number: int, p: Partition) -> FloatArray:
-        grown = self._networks.levels[number].lipschitz * (self._gain(number) * p.speed + 2.0**-990)
+        grown = self._networks.levels[number].lipschitz * (
+            self._networks.gain(number) * p.speed + 2.0**-990
+        )
         return np.asarray(grown * (1 + 2.0**-30))

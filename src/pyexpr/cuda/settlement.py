@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import fields
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,13 +11,9 @@ import numpy.typing as npt
 from pyexpr import _core
 from pyexpr._batches import Indices
 from pyexpr.cuda.devices import Device
-from pyexpr.cuda.events import Filtered, Found, Points, merged
-from pyexpr.cuda.partition import Partition, Vertices
+from pyexpr.cuda.events import CurvePoints, Filtered, Found, Points, merged
+from pyexpr.cuda.partition import BOUNDS, Arrays, CurvePartition, Partition, Places
 
-# A partition's arrays by name, as the core reads them.
-Arrays: TypeAlias = dict[str, Any]
-
-_BOUNDS = ("eps", "local", "rho", "norm")
 _MOST_BYTES = 1 << 28  # of rows at a time
 
 
@@ -29,14 +24,14 @@ class Settlement:
         self,
         device: Device,
         cores: Sequence[_core.Network],
-        lines: Callable[[], _core.Trajectory],
+        trajectory: Callable[[], _core.Trajectory],
         pieces_of_network: int,
         threads: int,
     ) -> None:
-        """`lines` gives those of every network, when they are first needed."""
+        """`trajectory` gives that of every network, when it is first needed."""
         self._device = device
         self._cores = cores
-        self._lines = lines
+        self._trajectory = trajectory
         self._pieces = pieces_of_network
         self._threads = threads
         self._referees: dict[int, _core.Referee] = {}
@@ -45,7 +40,9 @@ class Settlement:
         """What happens on all cells of the last partition."""
         p = lineage[-1]
         piece = self._device.download(p.vertices.piece)
-        blocks = _blocks(self._device.download(filtered.hard) != 0, piece[:-1] == piece[1:])
+        hard = self._device.download(filtered.hard) != 0
+        curved = isinstance(p, CurvePartition)
+        blocks = _blocks(hard if curved else _widened(hard, piece[:-1] == piece[1:]))
         found = filtered.found
         for first, last in self._groups(blocks, piece, lineage):
             network = int(piece[first[0]]) // self._pieces
@@ -56,7 +53,7 @@ class Settlement:
             chain = self._chain(lineage, network, vertices, _with_junk(first, last))
             start = np.searchsorted(vertices, first)
             result = self._referee(network).settle(_as_cells(chain), start, start + (last - first))
-            host = self._upload(result, cells)
+            host = self._upload(result, cells, curved)
             found = merged(
                 self._device,
                 Filtered(found, filtered.hard, True),
@@ -79,9 +76,8 @@ class Settlement:
     def bend_between(self, left: list[Arrays], right: list[Arrays]) -> bool:
         """The same between two cells of which the second begins where the first ends."""
         network = int(left[-1]["network"])
-        joined = [_side_by_side(a, b) for a, b in zip(left[:-1], right[:-1], strict=True)]
-        joined.append(_one_behind_the_other(left[-1], right[-1]))
-        bends = self._referee(network).bends(_as_cells(joined), np.array([0]), np.array([2]))
+        joined = [_side_by_side(a, b) for a, b in zip(left, right, strict=True)]
+        bends = self._referee(network).bends(_as_cells(joined), np.array([0]), np.array([3]))
         return bool(bends[0])
 
     def cell(self, lineage: Sequence[Partition], number: int) -> list[Arrays]:
@@ -96,7 +92,7 @@ class Settlement:
     def _referee(self, network: int) -> _core.Referee:
         if network not in self._referees:
             core = self._cores[network]
-            self._referees[network] = _core.Referee(core, self._lines(), self._threads)
+            self._referees[network] = _core.Referee(core, self._trajectory(), self._threads)
         return self._referees[network]
 
     def _bends(
@@ -118,7 +114,7 @@ class Settlement:
     ) -> Iterator[tuple[Indices, Indices]]:
         """Blocks of one network whose rows do not take too much memory."""
         first, last = blocks
-        row_bytes = sum(8 * p.rows.shape[1] for p in lineage)
+        row_bytes = sum(8 * p.rows.shape[1] for p in lineage) * lineage[-1].degree
         begin = 0
         while begin < len(first):
             network = piece[first[begin]] // self._pieces
@@ -153,28 +149,20 @@ class Settlement:
     def _arrays(
         self, p: Partition, network: int, vertices: Indices, cells: Indices, rows: bool
     ) -> Arrays:
-        at, on = self._device.upload(vertices), self._device.upload(cells)
-
-        def read(array: Any, places: Any) -> npt.NDArray[Any]:
-            return self._device.download(array[places])
-
-        out: Arrays = {
-            field.name: read(getattr(p.vertices, field.name), at) for field in fields(Vertices)
-        }
+        upload = self._device.upload
+        at = Places(upload(vertices), upload(_rows(vertices, p.degree)), upload(cells))
+        out = p.on_host(self._device, at, network, rows)
         out["piece"] = out["piece"] - network * self._pieces
-        out |= {name: read(getattr(p, name), at) for name in _BOUNDS}
-        out["rows"] = read(p.rows, at) if rows else np.empty((len(vertices), 0))
-        out["lows"] = read(p.lows, at) if rows and p.lows is not None else None
-        out["letters"], out["parent"] = read(p.letters, on), read(p.parent, on)
-        out["speed"], out["network"] = float(p.speed[network]), network
+        out["network"] = network
         return out
 
-    def _upload(self, result: Arrays, cells: Indices) -> Found:
+    def _upload(self, result: Arrays, cells: Indices, curved: bool) -> Found:
         """As of all cells."""
         upload = self._device.upload
         on_device = {name: upload(array) for name, array in result.items()}
         left, crossing = (on_device[name].reshape(len(cells), -1) for name in ("left", "crossing"))
-        points = Points(
+        isolating = [on_device[name] for name in ("root", "low", "high") if curved]
+        points = (CurvePoints if curved else Points)(
             upload(cells[result["cell"]]),
             on_device["t"],
             on_device["tau"],
@@ -184,19 +172,23 @@ class Settlement:
             on_device["event_neuron"],
             on_device["event_threshold"],
             on_device["event_point"],
+            *isolating,
         )
         return Found(left, crossing, on_device["displacement"], points)
 
 
-def _blocks(hard: npt.NDArray[np.bool_], is_cell: npt.NDArray[np.bool_]) -> tuple[Indices, Indices]:
-    """Runs of hard cells with a neighbour on both sides, by which slopes are measured: where each
-    begins, and where the next cell would be."""
+def _widened(hard: npt.NDArray[np.bool_], is_cell: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Hard cells and their neighbours, by which slopes are measured."""
     hard = hard & is_cell
-    wide = hard.copy()
-    wide[1:] |= hard[:-1]
-    wide[:-1] |= hard[1:]
-    wide &= is_cell
-    edges = np.diff(np.concatenate([[0], wide.astype(np.int8), [0]]))
+    beside = np.zeros_like(hard)
+    beside[1:] |= hard[:-1]
+    beside[:-1] |= hard[1:]
+    return hard | (beside & is_cell)
+
+
+def _blocks(hard: npt.NDArray[np.bool_]) -> tuple[Indices, Indices]:
+    """Runs of such cells: where each begins, and where the next cell would be."""
+    edges = np.diff(np.concatenate([[0], hard.astype(np.int8), [0]]))
     return np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)
 
 
@@ -210,28 +202,30 @@ def _with_junk(first: Indices, last: Indices) -> Indices:
     return np.concatenate(parts)
 
 
+def _rows(vertices: Indices, degree: int) -> Indices:
+    """Of the cells between these vertices; where two are no neighbours, any rows."""
+    is_cell = (np.diff(vertices) == 1)[:, None]
+    rows = degree * vertices[:-1, None] + np.arange(degree) * is_cell
+    return np.append(rows, degree * vertices[-1])
+
+
 def _as_cells(chain: list[Arrays]) -> list[_core.Cells]:
     return [_core.Cells(arrays) for arrays in chain]
 
 
 def _side_by_side(left: Arrays, right: Arrays) -> Arrays:
-    """Two single cells, each with its own vertices."""
-    return _joined(left, right, slice(None), 2)
-
-
-def _one_behind_the_other(left: Arrays, right: Arrays) -> Arrays:
-    """Two single cells with a vertex in common."""
-    return _joined(left, right, slice(1, None), 1)
-
-
-def _joined(left: Arrays, right: Arrays, kept: slice, copies: int) -> Arrays:
-    """`kept`: of the right one's vertices; `copies`: how many cells the right one becomes."""
+    """Two single cells, each with its own vertices and rows, as the first and the last of three."""
     out = dict(left)
-    for name in ("t", "tau", "level", "neuron", "threshold", "piece", *_BOUNDS, "rows"):
-        out[name] = np.concatenate([left[name], right[name][kept]])
-    if left["lows"] is not None:
-        out["lows"] = np.concatenate([left["lows"], right["lows"][kept]])
-    out["letters"] = np.concatenate([left["letters"], *[right["letters"]] * copies])
-    out["parent"] = np.concatenate([left["parent"], *[right["parent"] + 2] * copies])
+    junk = left.get("degree", 1) - 1
+    for name in ("t", "tau", "level", "neuron", "threshold", "piece", "root", "low", "high"):
+        if name in left:
+            out[name] = np.concatenate([left[name], right[name]])
+    for name in (*BOUNDS, "rows", "lows", "weights"):
+        if left.get(name) is not None:
+            out[name] = np.concatenate([left[name], *[left[name][-1:]] * junk, right[name]])
+    for name in ("letters", "speeds"):
+        if name in left:
+            out[name] = np.concatenate([left[name], right[name], right[name]])
+    out["parent"] = np.concatenate([left["parent"], right["parent"] + 2, right["parent"] + 2])
     out["speed"] = max(left["speed"], right["speed"])
     return out

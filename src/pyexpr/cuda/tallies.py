@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -14,9 +13,9 @@ from pyexpr._batches import Indices
 from pyexpr.cuda.devices import Array, Device
 from pyexpr.cuda.events import Asked, Found
 from pyexpr.cuda.networks import Level, Networks
-from pyexpr.cuda.partition import Partition, Vertices
+from pyexpr.cuda.partition import EVERYWHERE, Arrays, Partition
 from pyexpr.cuda.sensitivity import BENDS, OPEN, Sensitivity
-from pyexpr.cuda.settlement import Arrays, Settlement
+from pyexpr.cuda.settlement import Settlement
 
 _SURE, _UNSURE = 1, 2  # Bend of slopes.hpp
 
@@ -140,7 +139,7 @@ class Bends:
         xp, piece, inner = self._device.xp, p.vertices.piece, p.cells - 1
         bends, gap = xp.empty(inner, "u1"), xp.empty(inner)
         self._device.run(
-            "compare_slopes", inner, self._readout.outputs, p.rows, p.vertices.t, piece,
+            "compare_slopes", inner, p.degree, self._readout.outputs, p.rows, p.vertices.t, piece,
             self._pieces, self._readout.row_norms, p.alpha, bends, gap,
         )  # fmt: skip
         self._device.run("count_bend", inner, bends, piece, self.counts)
@@ -166,7 +165,7 @@ class Bends:
         xp = self._device.xp
         wrong = xp.flatnonzero(~xp.isfinite(p.rows).all(axis=1))
         if len(wrong):
-            raise _core.NotFinite(self._depth, int(p.vertices.piece[wrong[0]]))
+            raise _core.NotFinite(self._depth, int(p.vertices.piece[wrong[0] // p.degree]))
 
     def _join(self, lineage: Sequence[Partition], ends: bool) -> None:
         """The breakpoint between the last cell of the call before and the first of this one."""
@@ -217,16 +216,7 @@ class Collected:
 
     def _download(self, p: Partition, rows: bool) -> _core.Cells:
         """Rows are read of the last level alone."""
-        read = self._device.download
-        arrays: dict[str, Any] = {
-            field.name: read(getattr(p.vertices, field.name)) for field in fields(Vertices)
-        }
-        arrays |= {name: read(getattr(p, name)) for name in ("eps", "local", "rho", "norm")}
-        arrays["rows"] = read(p.rows) if rows else np.empty((len(p.vertices), 0))
-        arrays["lows"] = read(p.lows) if rows and p.lows is not None else None
-        arrays["letters"], arrays["parent"] = read(p.letters), read(p.parent)
-        arrays["speed"] = float(p.speed[0])
-        return _core.Cells(arrays)
+        return _core.Cells(p.on_host(self._device, EVERYWHERE, 0, rows))
 
 
 def on_host(device: Device, counts: Array) -> Indices:
