@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pyexpr.cuda.devices import HostDevice
-from pyexpr.cuda.packing import pack
+from pyexpr.cuda.packing import by_value, pack
 
 
 def address(array: Any) -> int:
@@ -57,3 +57,11 @@ def test_a_wrong_number_of_arguments_is_told(change: int) -> None:
     arguments = (bias_arguments() * 2)[: 5 + change]
     with pytest.raises(TypeError, match=f"add_bias takes 5 arguments, not {5 + change}"):
         HostDevice().run("add_bias", 6, *arguments)
+
+
+def test_a_kernel_of_cupy_gets_one_element() -> None:
+    packed = np.arange(5, dtype=np.uint64)
+    element = by_value(packed)
+    assert element.size == 1
+    assert element.tobytes() == packed.tobytes()
+    assert element.__array_interface__["data"][0] == packed.ctypes.data

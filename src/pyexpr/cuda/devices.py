@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from pyexpr import _core
 from pyexpr._arrays import what
-from pyexpr.cuda.packing import pack
+from pyexpr.cuda.packing import by_value, pack
 
 # An array of a device: numpy's or CuPy's, which ships no types.
 Array: TypeAlias = Any
@@ -113,7 +113,7 @@ class CudaDevice:
             return
         packed = pack(kernel, arguments, lambda array: int(array.data.ptr))
         blocks = min((count + _THREADS - 1) // _THREADS, _MOST_BLOCKS)
-        self._kernels[kernel]((blocks,), (_THREADS,), (packed, np.int64(count)))
+        self._kernels[kernel]((blocks,), (_THREADS,), (by_value(packed), np.int64(count)))
 
     def upload(self, array: npt.NDArray[Any]) -> Array:
         return self._cupy.asarray(array)

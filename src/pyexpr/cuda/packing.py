@@ -36,6 +36,11 @@ def pack(kernel: str, arguments: tuple[Any, ...], address: Callable[[Any], int])
     return np.frombuffer(packed, np.uint64)
 
 
+def by_value(packed: Words) -> npt.NDArray[np.void]:
+    """The same as one element, which CuPy hands to a kernel as it is."""
+    return packed.view(np.dtype((np.void, packed.nbytes)))
+
+
 def _checked(
     kernel: str, number: int, kind: str, value: Any, address: Callable[[Any], int]
 ) -> int | float:
