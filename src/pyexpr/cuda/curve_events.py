@@ -6,6 +6,7 @@ from pyexpr import _core
 from pyexpr.cuda.devices import Array, Device
 from pyexpr.cuda.events import Asked, CurvePoints, Filtered, Found, check_order
 from pyexpr.cuda.networks import Level
+from pyexpr.cuda.ordering import order_in_cells
 from pyexpr.cuda.partition import CurvePartition
 
 
@@ -76,7 +77,7 @@ class CurveFilter:
     def _in_order(self, event: list[Array], found: list[Array]) -> CurvePoints:
         """One point an event, in the order of their floats."""
         xp = self._device.xp
-        order = xp.lexsort(xp.stack([found[0], event[0].astype("f8")]))
+        order = order_in_cells(xp, event[0], found[0])
         cell, neuron, threshold = (array[order] for array in event)
         t, tau, low, high, displacement = (array[order] for array in found)
         return CurvePoints(

@@ -11,6 +11,7 @@ from pyexpr import _core
 from pyexpr.cuda.devices import Array, Device
 from pyexpr.cuda.events import CurvePoints, Found
 from pyexpr.cuda.networks import Networks
+from pyexpr.cuda.ordering import count_below
 from pyexpr.cuda.partition import CurvePartition, CurveVertices
 from pyexpr.cuda.products import multiply
 from pyexpr.cuda.refinement import Cut, bound_norms, cut
@@ -79,7 +80,7 @@ class CurveRefinement:
         new = cut(self._device, number, level, p, replace(found, displacement=displacement))
         old = xp.arange(p.cells + 1)
         places = xp.concatenate(
-            [old + xp.searchsorted(points.cell, old), points.cell + 1 + xp.arange(len(points))]
+            [old + count_below(xp, points.cell, old), points.cell + 1 + xp.arange(len(points))]
         )
         isolating = []
         for name in ("root", "low", "high"):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
 from math import inf
-from typing import Any
 
 from pyexpr import _core
 from pyexpr.cuda.devices import Array, Device
 from pyexpr.cuda.networks import Level
+from pyexpr.cuda.ordering import order_in_cells, stable_order
 from pyexpr.cuda.partition import Partition
 
 
@@ -173,6 +173,8 @@ class Filter:
         self, level: Level, p: Partition, crossing: Array, first: Array, count: int
     ) -> Points:
         """One point an event, in the order of their floats."""
+        if count == 0:
+            return self._none()
         xp, at = self._device.xp, p.vertices
         cell, neuron, threshold = (xp.empty(count, "i8") for _ in range(3))
         t, tau, displacement = (xp.empty(count) for _ in range(3))
@@ -182,7 +184,7 @@ class Filter:
             level.map.row_norms, level.lipschitz, at.t, at.tau, p.alpha, cell, neuron, threshold,
             t, tau, displacement,
         )  # fmt: skip
-        order = xp.lexsort(xp.stack([t, cell.astype("f8")]))
+        order = order_in_cells(xp, cell, t)
         neuron, threshold = neuron[order], threshold[order]
         return Points(
             cell[order], t[order], tau[order], neuron, threshold, displacement[order], neuron,
@@ -219,13 +221,13 @@ def merged(device: Device, filtered: Filtered, host: Found, cells: Array, vertic
     renumbered = xp.cumsum(keeps) - 1
 
     cell = xp.concatenate([mine.cell[kept], theirs.cell])
-    order = _stable_order(xp, cell)
+    order = stable_order(xp, cell)
     rank = xp.empty(len(order), "i8")
     rank[order] = xp.arange(len(order))
     point = rank[
         xp.concatenate([renumbered[mine.event_point[kept_events]], len(kept) + theirs.event_point])
     ]
-    event_order = _stable_order(xp, point)
+    event_order = stable_order(xp, point)
 
     def of_points(name: str) -> Array:
         return xp.concatenate([getattr(mine, name)[kept], getattr(theirs, name)])[order]
@@ -239,8 +241,3 @@ def merged(device: Device, filtered: Filtered, host: Found, cells: Array, vertic
     of_point = {name: of_points(name) for name in names}
     points = replace(mine, **of_point, **of_event, event_point=point[event_order])
     return replace(found, points=points)
-
-
-def _stable_order(xp: Any, keys: Array) -> Array:
-    """What sorts integers; equal ones stay as they are."""
-    return xp.lexsort(xp.stack([xp.arange(len(keys)), keys]))

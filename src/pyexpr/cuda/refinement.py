@@ -10,6 +10,7 @@ from pyexpr._arrays import FloatArray
 from pyexpr.cuda.devices import Array, Device
 from pyexpr.cuda.events import Found
 from pyexpr.cuda.networks import Level, Map, Networks
+from pyexpr.cuda.ordering import count_below
 from pyexpr.cuda.partition import Partition, Vertices
 from pyexpr.cuda.products import multiply
 
@@ -50,7 +51,7 @@ def cut(device: Device, number: int, level: Level, p: Partition, found: Found) -
     old, at = len(p.vertices), p.vertices
     total = old + len(points)
     numbers = xp.arange(old)
-    first_point = xp.searchsorted(points.cell, numbers)
+    first_point = count_below(xp, points.cell, numbers)
     t, tau, displacement, share = (xp.empty(total) for _ in range(4))
     integers = [xp.empty(total, "i8") for _ in range(6)]
     *origin, source, parent = integers
@@ -61,7 +62,7 @@ def cut(device: Device, number: int, level: Level, p: Partition, found: Found) -
         source, share, parent,
     )  # fmt: skip
     letters = xp.empty((total - 1, level.row), "u8")
-    first_event = xp.searchsorted(points.cell[points.event_point], numbers)
+    first_event = count_below(xp, points.cell[points.event_point], numbers)
     run(
         "cut_letters", p.cells * level.row, level.words, level.count, first_event, first_point,
         points.event_neuron, points.event_threshold, points.event_point, found.left, letters,
@@ -177,7 +178,7 @@ class Refinement:
         if count == 1:
             return [0, len(piece)]
         xp = self._device.xp
-        edges = xp.searchsorted(piece, xp.arange(count + 1) * self._pieces)
+        edges = count_below(xp, piece, xp.arange(count + 1) * self._pieces)
         starts: list[int] = self._device.download(edges).tolist()
         return starts
 

@@ -112,7 +112,8 @@ class Sensitivity:
             error = xp.concatenate([error, xp.zeros(count - begun)])
             map_ = self._networks.map(number + 1)
             value = self._times(map_, network, hidden)
-            error = _UP * (float(map_.norm[network]) * error + self._loss(map_, network) * size + _TINY)
+            passed = float(map_.norm[network]) * error
+            error = _UP * (passed + self._loss(map_, network) * size + _TINY)
         surely = (xp.isfinite(value) & (xp.abs(value) > error[:, None])).any(axis=1)
         answers: Indices = self._device.download(xp.where(surely, BENDS, OPEN))
         return answers
