@@ -74,8 +74,9 @@ PYEXPR_ANYWHERE inline bool is_monotone(const f64* f, i64 degree, f64 error) {
 // `error`: how many, all simple, or -1 where that is not certain. `roots` takes `degree`.
 PYEXPR_ANYWHERE inline i64 isolate_roots(const f64* f, i64 degree, f64 error, Root* roots) {
     // Restricting and evaluating lose less than the first, always from f itself.
-    const f64 rounding = 8 * static_cast<f64>(degree) * unit_roundoff * largest_size(f, degree) +
-                         underflow;
+    const f64 size = largest_size(f, degree);
+    if (!(size < 0x1p1000)) return -1;  // differences may overflow
+    const f64 rounding = 8 * static_cast<f64>(degree) * unit_roundoff * size + underflow;
     const f64 wrong = up(error + rounding), sure = up(error + 2 * rounding);
     if (!(::fabs(f[0]) > sure && ::fabs(f[degree]) > sure)) return -1;
     f64 low = 0, ends[most_open], part[most_degree + 1];

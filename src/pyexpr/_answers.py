@@ -18,9 +18,9 @@ from pyexpr._progress import Progress, Tell, part_of, progress_bar
 from pyexpr.certificate import Certificate, Count, Counts, from_rows
 from pyexpr.cuda.counting import What
 from pyexpr.cuda.counting import count as count_on_device
-from pyexpr.cuda.curves import Curve
+from pyexpr.cuda.curves import path_of
 from pyexpr.cuda.devices import Device
-from pyexpr.cuda.lines import Lines, lines_of, read_lines
+from pyexpr.cuda.lines import Lines, read_lines
 from pyexpr.network import Network, NetworkLike, as_network
 from pyexpr.stack import NetworkStack
 
@@ -158,7 +158,7 @@ def _find(
 ) -> tuple[Indices, Certificate]:
     """[networks, ...]; errors count the lines from `first` on."""
     if device is not None:
-        path = curve if isinstance(curve, Lines) else _path(device, curve)
+        path = curve if isinstance(curve, Lines) else path_of(device, curve)
         cores = [network._core for network in networks]
         counts, certificate = count_on_device(
             path, cores, question.what, question.edges, threads, tell
@@ -166,12 +166,6 @@ def _find(
         return counts if question.columns else counts[..., 0], certificate
     if isinstance(curve, Lines):
         curve = curve.host if curve.apart else curve.core
-    if len(networks) > 1:  # along a curve, which takes the CPU
-        return _of_each(
-            networks,
-            lambda some, part: _find(question, some, curve, threads, None, part, first),
-            tell,
-        )
     (network,) = networks
     if isinstance(curve, Batch):
         counts, certificate = _proved(
@@ -182,12 +176,6 @@ def _find(
     else:
         counts, certificate = _along(question, network, curve, threads, tell)
     return (counts if question.columns else counts[..., 0])[None], certificate
-
-
-def _path(device: Device, curve: _core.Trajectory | Batch) -> Lines | Curve:
-    if isinstance(curve, Batch) or not curve.curved.any():
-        return lines_of(device, curve)
-    return Curve(device, curve)
 
 
 def _along(

@@ -15,7 +15,7 @@ from pyexpr._progress import Tell, part_of
 from pyexpr.certificate import Certificate, Decisions, from_rows
 from pyexpr.cuda.curve_events import CurveFilter
 from pyexpr.cuda.curve_refinement import CurveCut, CurveRefinement
-from pyexpr.cuda.curves import Curve
+from pyexpr.cuda.curves import Curve, Path
 from pyexpr.cuda.engine import LEAST_CHUNK, Engine, Kit, chunk_size
 from pyexpr.cuda.events import Asked, Filter
 from pyexpr.cuda.lines import Lines
@@ -28,9 +28,6 @@ from pyexpr.cuda.tallies import Bends, Collected, Regions, Tally, Transitions, o
 What: TypeAlias = Literal["activation", "linear", "patterns", "transitions"]
 
 _T = TypeVar("_T")
-
-
-Path: TypeAlias = Lines | Curve
 
 
 def count(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 
 from pyexpr import _core
+from pyexpr._batches import Batch
 from pyexpr.cuda.devices import Array, Device
-from pyexpr.cuda.lines import Run
+from pyexpr.cuda.lines import Lines, Run, lines_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,3 +50,14 @@ class Curve:
         """Of some of the lines, float64 [2 pieces, inputs]."""
         x0, x1 = self.core.ends_of_lines(first, last)
         return self.device.upload(np.stack([x0, x1], axis=1).reshape(-1, x0.shape[1]))
+
+
+# What is counted along.
+Path: TypeAlias = Lines | Curve
+
+
+def path_of(device: Device, curve: _core.Trajectory | Batch) -> Path:
+    """What the core would count along."""
+    if isinstance(curve, Batch) or not curve.curved.any():
+        return lines_of(device, curve)
+    return Curve(device, curve)
