@@ -287,12 +287,12 @@ class Exactly:
         refinement = CurveRefinement(device, self.networks, self.core, trajectory)
         kit: Kit[CurvePartition, CurveCut] = Kit(CurveFilter(device, Asked()), refinement)
         engine = Engine(self.networks, settlement, self, 1, chunk, None)
-        engine.run(kit, refinement.start(0))
+        engine.run(kit, refinement.start(0), True)
 
     def events(self, number: int, level: Level, p: Partition, found: Found) -> None:
         pass
 
-    def cells(self, lineage: Sequence[Partition]) -> None:
+    def cells(self, lineage: Sequence[Partition], ends: bool) -> None:
         for number in range(len(lineage)):
             for cell in range(lineage[number].cells):
                 self._check(lineage[: number + 1], cell)

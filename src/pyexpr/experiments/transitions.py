@@ -481,7 +481,8 @@ def transitions(
     executor, path, progress
         As for `sweep`.
     device
-        As for `count_regions`: all counts here are along arcs, which take the CPU on any device.
+        As for `count_regions`. All processes of an executor use the same GPU, and have to be
+        spawned, not forked.
 
     Raises
     ------
