@@ -11,7 +11,7 @@ from array_engine import small_device, small_transfers
 from corpus import CORPUS, tents
 from graph_corpus import CORPUS as GRAPHS
 from hypothesis import given, settings
-from judge import Counts, counted, expected_counts, hidden_widths, network
+from judge import counted, expected_counts, hidden_widths, network
 from oracle import analyse
 from strategies import Case, cases, oracle_layers
 from test_graph import segments
@@ -32,16 +32,26 @@ HARD_TANH = pyexpr.Network.random([12, 30, 30, 30, 3], "hard_tanh", 30.0, 0.1, s
 DEEP = pyexpr.Network.random([6, *[24] * 30, 2], "relu", 6.0, 0.1, seed=3)
 
 
-def of_oracle(case: Case) -> Counts:
+def found(net: pyexpr.Network, x0: Array, x1: Array, device: HostDevice) -> list[Any]:
+    """Counts that all others are sums of, or are on a segment."""
+    return [
+        pyexpr.count_regions(net, x0, x1, device=device),
+        pyexpr.count_regions(net, x0, x1, kind="activation", device=device),
+        pyexpr.count_transitions(net, x0, x1, per="neuron", device=device).tolist(),
+    ]
+
+
+def of_oracle(case: Case) -> list[Any]:
     layers = oracle_layers(case)
-    return expected_counts(analyse(layers, case.x0, case.x1), hidden_widths(layers))
+    counts = expected_counts(analyse(layers, case.x0, case.x1), hidden_widths(layers))
+    return [counts.linear, counts.activation, counts.per_neuron]
 
 
 @pytest.mark.parametrize("name", CORPUS)
 def test_every_degenerate_case(name: str) -> None:
     case = CORPUS[name]
     net = network(case)
-    assert counted(net, case.x0, case.x1, small_device([net], 3)) == of_oracle(case)
+    assert found(net, case.x0, case.x1, small_device([net], 3)) == of_oracle(case)
 
 
 @settings(max_examples=50)
@@ -49,7 +59,7 @@ def test_every_degenerate_case(name: str) -> None:
 def test_small_networks(case: Case, chunk: int) -> None:
     net = network(case)
     with small_transfers():
-        assert counted(net, case.x0, case.x1, small_device([net], chunk)) == of_oracle(case)
+        assert found(net, case.x0, case.x1, small_device([net], chunk)) == of_oracle(case)
 
 
 @pytest.mark.parametrize("name", GRAPHS)
@@ -130,9 +140,7 @@ def check_batch(net: Any, x0: Array, x1: Array, device: HostDevice) -> None:
     for kind in ("linear", "activation"):
         found = pyexpr.count_regions(net, x0, x1, kind=kind, device=device)
         np.testing.assert_array_equal(found, pyexpr.count_regions(net, x0, x1, kind=kind))
-    found = pyexpr.count_patterns(net, x0, x1, device=device)
-    np.testing.assert_array_equal(found, pyexpr.count_patterns(net, x0, x1))
-    for per in ("total", "layer", "neuron"):
+    for per in ("total", "neuron"):
         found = pyexpr.count_transitions(net, x0, x1, per=per, device=device)
         expected = pyexpr.count_transitions(net, x0, x1, per=per)
         np.testing.assert_array_equal(found, expected)
@@ -146,7 +154,7 @@ def test_pairs() -> None:
         np.testing.assert_array_equal(found, pyexpr.count_pairs(RELU, points, kind=kind))
 
 
-@settings(max_examples=40)
+@settings(max_examples=15)
 @given(cases(), st.integers(2, 30), st.data())
 def test_stacks(case: Case, chunk: int, data: st.DataObject) -> None:
     rng = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))

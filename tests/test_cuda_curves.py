@@ -34,7 +34,7 @@ from pyexpr.cuda.networks import Level, upload
 from pyexpr.cuda.partition import CurvePartition, Partition
 from pyexpr.cuda.settlement import Settlement
 
-few = settings(max_examples=settings().max_examples // 2)
+few = settings(max_examples=settings().max_examples // 6)
 
 Counts = tuple[int, int, int, list[int]]
 
