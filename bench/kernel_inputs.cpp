@@ -20,11 +20,6 @@ constexpr i64 networks = 2, pieces_of_network = 4, pieces = networks * pieces_of
 constexpr i64 parts = 32;  // of a sum of squares
 constexpr i64 passing = 3;  // entries of a row behind the neurons
 
-template <class T>
-std::vector<T> some(i64 count, T value = 0) {
-    return std::vector<T>(static_cast<std::size_t>(count), value);
-}
-
 }  // namespace
 
 Inputs::Inputs(i64 vertices, i64 width, unsigned seed)
@@ -40,6 +35,9 @@ Inputs::Inputs(i64 vertices, i64 width, unsigned seed)
     make_events();
     cut_cells();
     make_operations();
+    make_curve();
+    find_candidates();
+    cut_curve();
 }
 
 Doubles Inputs::uniform(i64 count, double low, double high) {
@@ -284,13 +282,14 @@ Call Inputs::add_squares() const {
 
 // Of a row that is zero, one whose squares underflow, one where they overflow, and others.
 Call Inputs::bound_norm() const {
-    Doubles hidden = rows_, squares = some<f64>(vertices_ * parts);
+    Doubles hidden = rows_, squares = some<f64>(vertices_ * parts), weights = some<f64>(vertices_);
+    for (i64 v = 0; v < vertices_; v += 2) weights[v] = curve_.weights[v];  // those of steps are 0
     constexpr double sizes[] = {0, 1e-200, 1e200};
     for (i64 v = 0; v < 3; ++v)
         for (i64 q = 0; q < entries_; ++q) hidden[v * entries_ + q] *= sizes[v];
     for (i64 i = 0; i < ssize(squares); ++i)
         cuda::add_squares(i, hidden.data(), entries_, parts, squares.data());
-    return make_call(&cuda::bound_norm, vertices_, hidden, entries_, parts, squares,
+    return make_call(&cuda::bound_norm, vertices_, hidden, entries_, parts, squares, weights,
                      some<f64>(vertices_));
 }
 
@@ -351,10 +350,10 @@ Call Inputs::pass_on() const {
 }
 
 Call Inputs::compare_slopes() const {
-    Doubles rows = rows_;
-    rows[vertices_ / 2 * entries_] = infinity();
-    return make_call(&cuda::compare_slopes, vertices_ - 2, entries_, rows, t_, piece_,
-                     pieces_of_network, scale_, alpha_, some<cuda::Byte>(vertices_ - 2),
+    Doubles rows = curve_.rows;
+    rows[vertices_ / 2 * curve_degree * entries_] = infinity();
+    return make_call(&cuda::compare_slopes, vertices_ - 2, curve_degree, entries_, rows, t_, piece_,
+                     pieces_of_network, scale_, curve_.alpha, some<cuda::Byte>(vertices_ - 2),
                      some<f64>(vertices_ - 2));
 }
 

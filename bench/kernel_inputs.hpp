@@ -9,6 +9,13 @@
 
 namespace pyexpr::bench {
 
+constexpr cuda::i64 curve_degree = 3;
+
+template <class T>
+std::vector<T> some(cuda::i64 count, T value = 0) {
+    return std::vector<T>(static_cast<std::size_t>(count), value);
+}
+
 class Inputs {
 public:
     // At least three vertices.
@@ -32,6 +39,9 @@ private:
     void make_events();
     void cut_cells();
     void make_operations();
+    void make_curve();
+    void find_candidates();
+    void cut_curve();
     Doubles uniform(i64 count, double low, double high);
     // Of word i of [vertices, thresholds, words].
     cuda::u64 letters_above(i64 i) const;
@@ -63,6 +73,22 @@ private:
     Integers shape_;  // of a convolution, with `pixels_`, [vertices, pixels and one more]
     i64 pixels_ = 0, taps_ = 0, pixels_out_ = 0;
     Doubles kernel_, image_, image_lows_, out_, out_lows_;
+
+    // As many cells of a curve, of which a row is a coefficient; what is open there, and what is known
+    // of it.
+    struct Curve {
+        Doubles t, tau, w, weights, rows, eps, rho, norm, alpha, speeds;
+        Doubles cell_alpha, cell_norm, absolute, of_w;
+        Words left, unsure, crossing;
+        Integers first, cell, neuron, threshold, roots;
+        std::vector<cuda::Byte> letter;
+    };
+    Curve curve_;
+
+    // The cells that it is cut into.
+    Integers parent_;
+    Doubles part_t_, start_, stop_, part_weights_, part_displacement_;
+    Words part_letters_;
 };
 
 }  // namespace pyexpr::bench
