@@ -150,18 +150,20 @@ def cell_of(
 ) -> Cell:  # fmt: skip
     """Whose coefficients are wrong by `noise`, and whose speed is known up to a factor."""
     start, end = map(Fraction, t)
-    rows, errors, degree = np.empty((len(w), len(z))), [Fraction(0)], len(w) - 1
+    rows, errors = np.empty((len(w), len(z))), [Fraction(0)]
     for q, p in enumerate(z):
         for i, value in enumerate(bernstein(p, start, end)):
             rows[i, q] = float(value + Fraction(noise[(i + q) % len(noise)]))
             errors.append(abs(Fraction(rows[i, q]) - value) / Fraction(unit[q]))
+    # What underflows is another's bound.
+    wrong = max(errors)
+    alpha = not_below(max(wrong, Fraction(1e-290))) if wrong else 0.0
     weights = bernstein(w, start, end)
     hull = start - Fraction(tau[0]), end + Fraction(tau[1])
     speeds = [largest(derivative(p), *hull) / Fraction(u) for p, u in zip(z, unit, strict=True)]
     speed = factor * not_below(max(*speeds, largest(derivative(w), *hull)))
-    assert len(weights) == degree + 1
     return Cell(
-        z, w, np.array(t), np.array(tau), np.array([speed]), np.array([not_below(max(errors))]),
+        z, w, np.array(t), np.array(tau), np.array([speed]), np.array([alpha]),
         np.array([not_below(2 * max(weights))]), rows, np.array(rounded(weights)), np.array(unit),
     )  # fmt: skip
 
