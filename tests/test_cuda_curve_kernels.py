@@ -17,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_cuda_kernels import (
     Doubles,
+    Letters,
     U,
     exact,
     integers,
@@ -185,7 +186,8 @@ def polynomials(draw: st.DrawFn, degree: int) -> Exact:
     if draw(st.booleans()):
         return from_bernstein(draw(st.lists(numbers, min_size=degree + 1, max_size=degree + 1)))
     places = eighths | eighths.map(lambda x: x + Fraction(1, 10**9)) | st.floats(0, 1).map(Fraction)
-    factor = draw(st.sampled_from([1, 1, -1, 64, 0, Fraction(1, 10**9)]))
+    factors = [Fraction(x) for x in (1, 1, -1, 64, 0)] + [Fraction(1, 10**9)]
+    factor = draw(st.sampled_from(factors))
     return [factor * c for c in with_roots(draw(st.lists(places, max_size=degree)), degree)]
 
 
@@ -224,7 +226,7 @@ def bounds_of(cell: Cell) -> list[Doubles]:
     return out
 
 
-def signs_of(cell: Cell, thresholds: Doubles) -> tuple[Doubles, Doubles]:
+def signs_of(cell: Cell, thresholds: Doubles) -> tuple[Letters, Letters]:
     """Which letters are surely 1, and which not sure, [thresholds, width]."""
     count, width = len(thresholds), len(cell.z)
     above, unsure = np.empty(count, np.uint64), np.empty(count, np.uint64)
