@@ -187,3 +187,12 @@ def test_points_that_do_not_go_together() -> None:
         pyexpr.count_pairs(RELU, x0[0])
     with pytest.raises(TypeError, match="x1 goes with a point"):
         pyexpr.count_regions(RELU, pyexpr.Line(x0[0], x1[0]), x1)
+
+
+def test_networks_without_hidden_layers_have_no_transitions_to_tell_apart() -> None:
+    net = pyexpr.Network.dense([([[1.0, 2.0]], [0.0])])
+    for per in ("layer", "neuron"):
+        assert pyexpr.count_transitions(net, np.zeros((3, 2)), np.ones((3, 2)), per=per).shape == (
+            3,
+            0,
+        )

@@ -18,9 +18,10 @@ from test_graph import segments
 
 import pyexpr
 from pyexpr.build import Builder
+from pyexpr.cuda import networks
 from pyexpr.cuda.devices import HostDevice
-from pyexpr.graph import Graph
-from pyexpr.operations import Convolution
+from pyexpr.graph import Activation, Affine, Graph, Input, Node
+from pyexpr.operations import Convolution, Dense
 
 Array = npt.NDArray[np.float64]
 
@@ -174,6 +175,37 @@ def test_stacks(case: Case, chunk: int, data: st.DataObject) -> None:
     device = small_device(list(stack), chunk)
     check_batch(stack, np.stack([case.x0, case.x1]), np.stack([case.x1, case.x0]), device)
     check_batch(stack, case.x0, case.x1, device)
+
+
+def test_a_stack_of_networks_with_a_layer_that_nothing_reads() -> None:
+    def graph() -> Graph:
+        first, second, last = (Dense(RNG.normal(size=size)) for size in ((4, 3), (5, 3), (2, 5)))
+        nodes: tuple[Node, ...] = (
+            Input((3,)),
+            Affine((4,), ((0, first),), RNG.normal(size=4)),
+            Activation((4,), 1, pyexpr.ReLU()),
+            Affine((5,), ((0, second),), RNG.normal(size=5)),
+            Activation((5,), 3, pyexpr.ReLU()),
+            Affine((2,), ((4, last),), RNG.normal(size=2)),
+        )
+        return Graph(nodes)
+
+    stack = pyexpr.NetworkStack([pyexpr.Network(graph()) for _ in range(3)])
+    x0, x1 = RNG.normal(size=(2, 4, 3))
+    check_batch(stack, x0, x1, DEVICE)
+
+
+def test_other_networks_beside_one_take_the_place_of_those_before() -> None:
+    x0, x1 = RNG.normal(size=(2, 12))
+    for seed in range(3):
+        other = pyexpr.Network.random([12, 40, 40, 40, 3], "relu", 2.0, 0.1, seed=seed)
+        stack = pyexpr.NetworkStack([RELU, other])
+        found = pyexpr.count_regions(stack, x0, x1, device=DEVICE)
+        np.testing.assert_array_equal(found, pyexpr.count_regions(stack, x0, x1))
+    others = [
+        kept[0] for device, kept in networks._uploaded[RELU._core].items() if device is DEVICE
+    ]
+    assert len(others) == 1
 
 
 def convolutions(groups: int) -> pyexpr.Network:

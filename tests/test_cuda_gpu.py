@@ -87,7 +87,7 @@ def test_batches_loops_and_polylines(gpu: CudaDevice, net: str) -> None:
     check(gpu, NETWORKS[net], pyexpr.Line(*POINTS[:2]))
     check(gpu, NETWORKS[net], pyexpr.Polyline(POINTS[:20]))
     check(gpu, NETWORKS[net], pyexpr.Polyline(POINTS[:20], closed=True))
-    check(gpu, NETWORKS[net], pyexpr.Arc(*POINTS[:2]))  # on the CPU, whatever is asked for
+    check(gpu, NETWORKS[net], pyexpr.Arc(*POINTS[:2]))
     pairs = pyexpr.count_pairs(NETWORKS[net], POINTS[:9], device=gpu)
     np.testing.assert_array_equal(pairs, pyexpr.count_pairs(NETWORKS[net], POINTS[:9]))
 

@@ -61,7 +61,7 @@ py::tuple count_lines(const Network& network, const std::string& what, const Dou
         if (x->ndim() != 2 || static_cast<std::size_t>(x->shape(1)) != network.inputs())
             throw py::value_error("x0, x1: expected shape (points, inputs)");
     if (starts.ndim() != 1 || ends.ndim() != 1 || starts.size() != ends.size() ||
-        edges.ndim() != 1 || edges.size() < 2)
+        edges.ndim() != 1 || edges.size() < 1)
         throw py::value_error("starts, ends, edges: expected vectors");
     for (const auto& [at, x] : {std::pair(&starts, &x0), std::pair(&ends, &x1)})
         for (py::ssize_t i = 0; i < at->size(); ++i)

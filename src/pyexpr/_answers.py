@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pyexpr import _core
-from pyexpr._arrays import FloatArray
+from pyexpr._arrays import FloatArray, shape_of
 from pyexpr._batches import Batch, Indices
 from pyexpr._curves import Given, read_curve
 from pyexpr._progress import Progress, Tell, part_of, progress_bar
@@ -72,7 +72,8 @@ def read(
     """The networks and what is meant to count along; errors as for `read_curve`."""
     networks = net if isinstance(net, NetworkStack) else None
     if device is not None and x1 is not None:
-        shape: Any = getattr(trajectory, "shape", None)
+        given = getattr(trajectory, "shape", None)
+        shape = shape_of(trajectory) if given is None else tuple(given)
         network = networks or as_network(net, input_shape=shape)
         lines = read_lines(device, trajectory, x1, network.input_shape)
         if lines is not None:

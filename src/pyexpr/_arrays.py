@@ -36,7 +36,7 @@ def real_array(name: str, value: object, *ndims: int) -> FloatArray:
     """
     if type(value) is np.ndarray and _is_plain(value, ndims):
         return value
-    array = _as_array(name, value)
+    array = as_array(name, value)
     if ndims and array.ndim not in ndims:
         wanted = " or ".join(_SHAPES.get(ndim, f"{ndim}-dimensional") for ndim in ndims)
         raise ValueError(f"{name} has shape {array.shape}; it must be {wanted}")
@@ -119,13 +119,16 @@ def _end_point(name: str, value: object, shape: tuple[int, ...]) -> FloatArray:
     return point.reshape(-1)
 
 
-def _as_array(name: str, value: object) -> npt.NDArray[np.generic]:
+def as_array(name: str, value: object) -> npt.NDArray[np.generic]:
+    """`value` as real numbers of whatever type; errors as for `real_array`."""
     if isinstance(value, np.ma.MaskedArray):
         raise TypeError(f"{name} is a masked array; fill it first, as by {name}.filled(0)")
     try:
         array: npt.NDArray[np.generic] = np.asarray(value)
     except (ValueError, RuntimeError) as error:  # torch's, of a tensor that requires gradients
         raise ValueError(f"{name} is no array of real numbers: {error}") from error
+    except TypeError as error:  # of an array that a GPU has
+        raise TypeError(f"{name} cannot be read on the CPU: {error}") from error
     if array.dtype.kind not in "biuf":
         raise TypeError(f"{name} is {what(value)}; it must hold floats or 64-bit integers")
     return array

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from pyexpr._arrays import FloatArray, real_array, shape_of
+from pyexpr._arrays import FloatArray, as_array, real_array, shape_of
 
 Indices = npt.NDArray[np.int64]
 
@@ -62,7 +62,7 @@ def read_batch(x0: object, x1: object, shape: tuple[int, ...]) -> Batch | None:
 
 def read_points(name: str, value: object, shape: tuple[int, ...]) -> FloatArray:
     """Points of this shape, or one, as rows: float64 [points, inputs]; errors name the row."""
-    points = np.asarray(value)
+    points = as_array(name, value)
     if points.dtype.kind == "f" and points.ndim > len(shape):
         finite = np.isfinite(points)
         if not finite.all():

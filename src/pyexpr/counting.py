@@ -150,8 +150,11 @@ def count_pairs(
         As for `count_regions`; an overflow names the pair by its number.
     """
     _check_kind(kind)
-    given = shape_of(points)
     call = Call(thread_count(threads), find_device(device), progress, "pairs")
+    on_device = None if call.device is None else call.device.adopt(points)
+    if on_device is not None and call.device is not None:
+        points = call.device.download(on_device)
+    given = shape_of(points)
     networks = (
         net
         if isinstance(net, NetworkStack)

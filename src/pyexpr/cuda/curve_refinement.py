@@ -131,7 +131,7 @@ class CurveRefinement:
             p.rho, p.norm, p.weights, cut.displacement[first : last + 1], local, eps,
         )  # fmt: skip
         rows = xp.zeros((count, map_.outputs))
-        multiply(map_.blocks, [0, count], hidden, None, rows, None)
+        multiply(map_.blocks, None, [0, count], hidden, None, rows, None)
         run("add_bias_times", rows.size, map_.outputs, map_.bias, weights, rows)
         rho, alpha = _empties(xp, count)
         run("bound_curve_product", count, map_.terms, norm, rho)

@@ -6,7 +6,7 @@ filter; what it leaves open is settled on the host.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
@@ -82,31 +82,40 @@ class Engine:
         _core.NotFinite
             As the filter does.
         """
-        self._descend(kit, whole, 0, ends)
+        levels = [iter([(whole, ends)])]  # of every level, what is left of a run
+        while levels:
+            part = next(levels[-1], None)
+            if part is None:
+                levels.pop()
+            elif (parts := self._go(kit, len(levels) - 1, *part)) is not None:
+                levels.append(parts)
 
-    def _descend(self, kit: Kit[P, C], p: P, number: int, ends: bool) -> None:
+    def _go(self, kit: Kit[P, C], number: int, p: P, ends: bool) -> Iterator[tuple[P, bool]] | None:
+        """Takes cells through a level; the next level's runs, and whether nothing comes behind."""
         self._lineage[number:] = [p]
         if number == self._networks.depth:
             self._tally.cells(self._lineage, ends)
             self._note_progress(p)
-            return
-        level = self._networks.levels[number]
+            return None
         found = self._find(kit, number, p)
-        self._tally.events(number, level, p, found)
+        self._tally.events(number, self._networks.levels[number], p, found)
         last = number + 1 == self._networks.depth
         if last and not self._tally.reads_cells:
             self._note_progress(p)
-            return
+            return None
         refined = kit.refinement.cut(number, p, found)
-        del found
         if last and not self._tally.reads_outputs:
-            self._descend(kit, kit.refinement.without_rows(refined), number + 1, ends)
-            return
+            return iter([(kit.refinement.without_rows(refined), ends)])
+        return self._runs(kit, number, p, refined, ends)
+
+    def _runs(
+        self, kit: Kit[P, C], number: int, p: P, refined: C, ends: bool
+    ) -> Iterator[tuple[P, bool]]:
         parts = -(-refined.cells // self._chunk)
         for i in range(parts):
             first, end = refined.cells * i // parts, refined.cells * (i + 1) // parts
             part = kit.refinement.fill(number, p, refined, first, end)
-            self._descend(kit, part, number + 1, ends and i + 1 == parts)
+            yield part, ends and i + 1 == parts
 
     def _find(self, kit: Kit[P, C], number: int, p: P) -> Found:
         filtered = kit.filter.find(number, self._networks.levels[number], p)

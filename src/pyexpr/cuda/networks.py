@@ -12,7 +12,7 @@ import numpy as np
 from pyexpr import _core
 from pyexpr._arrays import FloatArray
 from pyexpr.cuda.devices import Array, Device
-from pyexpr.cuda.products import Block, blocks_of
+from pyexpr.cuda.products import Block, blocks_of, stacked_weights
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,6 +23,8 @@ class Map:
     ----------
     bias, row_norms : float64 [networks, outputs]
     blocks : for each network, what its matrix is the sum of
+    stacked : float64 [networks, inputs, outputs], or None
+        All matrices, if there are several and each is dense; the blocks are views of them.
     frobenius_norm : float64 [networks]
     terms : int
         Roundings of a row's sums.
@@ -37,9 +39,12 @@ class Map:
     row_norms: Array
     frobenius_norm: FloatArray
     blocks: tuple[tuple[Block, ...], ...]
+    stacked: Array | None
 
     @classmethod
     def of(cls, cores: tuple[_core.AffineMap, ...], device: Device) -> Map:
+        stacked = stacked_weights(cores, device)
+        weights = [None] * len(cores) if stacked is None else stacked
         return cls(
             cores,
             device,
@@ -49,7 +54,10 @@ class Map:
             device.upload(np.stack([core.bias for core in cores])),
             device.upload(np.stack([core.row_norms for core in cores])),
             np.array([core.frobenius_norm for core in cores]),
-            tuple(blocks_of(core, device) for core in cores),
+            tuple(
+                blocks_of(core, device, weight) for core, weight in zip(cores, weights, strict=True)
+            ),
+            stacked,
         )
 
     @cached_property
@@ -141,19 +149,24 @@ class Networks:
         return map_.norm if level > 0 else map_.frobenius_norm
 
 
-# What was uploaded, as long as the networks live: by the first, then the device and the others.
-_uploaded: WeakKeyDictionary[_core.Network, dict[Any, Networks]] = WeakKeyDictionary()
+# What was uploaded last for networks of which this one is the first, by device: the others, too.
+_uploaded: WeakKeyDictionary[_core.Network, dict[Device, tuple[Any, Networks]]] = (
+    WeakKeyDictionary()
+)
 
 
 def upload(cores: tuple[_core.Network, ...], device: Device) -> Networks:
-    """The networks on a device, once."""
-    known = _uploaded.setdefault(cores[0], {})
-    key = device, tuple(map(ref, cores[1:]))
-    if key not in known:
-        depth = cores[0].depth
-        known[key] = Networks(
-            tuple(Level.of(cores, level, device) for level in range(depth)),
-            Map.of(tuple(core.map(depth) for core in cores), device),
-            max(core.extended_levels for core in cores),
-        )
-    return known[key]
+    """The networks on a device, where they stay as long as the first of them lives and no others
+    are counted with it."""
+    known, others = _uploaded.setdefault(cores[0], {}), tuple(map(ref, cores[1:]))
+    if device in known and known[device][0] == others:
+        return known[device][1]
+    known.pop(device, None)
+    depth = cores[0].depth
+    networks = Networks(
+        tuple(Level.of(cores, level, device) for level in range(depth)),
+        Map.of(tuple(core.map(depth) for core in cores), device),
+        max(core.extended_levels for core in cores),
+    )
+    known[device] = others, networks
+    return networks

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TypeAlias
@@ -145,7 +146,12 @@ class Block:
     operation: Operation
 
 
-def blocks_of(core: _core.AffineMap, device: Device) -> tuple[Block, ...]:
+def blocks_of(
+    core: _core.AffineMap, device: Device, weight: Array | None = None
+) -> tuple[Block, ...]:
+    """What the map's matrix is the sum of; `weight`: the matrix, if it is on the device already."""
+    if weight is not None:
+        return (Block(0, 0, DenseBlock(device, weight)),)
     return tuple(
         Block(in_offset, out_offset, _operation(kind, arrays, device))
         for in_offset, out_offset, kind, *arrays in core.blocks
@@ -161,13 +167,26 @@ def _operation(kind: str, arrays: list[Array], device: Device) -> Operation:
     return SparseBlock(device, *on_device)
 
 
+def stacked_weights(cores: Sequence[_core.AffineMap], device: Device) -> Array | None:
+    """float64 [networks, inputs, outputs], where several networks' maps are one matrix each."""
+    weights = []
+    for core in cores if len(cores) > 1 else ():
+        ((_, _, kind, *arrays), *others) = core.blocks
+        if others or kind != "dense" or arrays[0].shape != (core.inputs, core.outputs):
+            return None
+        weights.append(arrays[0])
+    return device.upload(np.stack(weights)) if weights else None
+
+
 def multiply(
-    blocks: tuple[tuple[Block, ...], ...], starts: list[int], x: Array, x_low: Array | None,
-    y: Array, y_low: Array | None,
+    blocks: Sequence[Sequence[Block]], stacked: Array | None, starts: list[int], x: Array,
+    x_low: Array | None, y: Array, y_low: Array | None,
 ) -> None:  # fmt: skip
     """y += W x; rows starts[i] .. starts[i + 1] - 1 are those of network i."""
-    if x_low is None and _can_be_padded(blocks, starts):
-        _multiply_padded(blocks, starts, x, y)
+    longest = max(last - first for first, last in pairwise(starts))
+    padded = len(blocks) * longest <= _MOST_PADDING * starts[-1]
+    if stacked is not None and x_low is None and padded:
+        y += _multiplied(stacked, blocks[0][0].operation.device, starts, longest, x)
         return
     for network, (first, last) in zip(blocks, pairwise(starts), strict=True):
         if first == last:
@@ -177,31 +196,12 @@ def multiply(
             block.operation.add(source.part(first, last), target.part(first, last))
 
 
-def _can_be_padded(blocks: tuple[tuple[Block, ...], ...], starts: list[int]) -> bool:
-    """Whether several networks have one matrix each, and about as many rows."""
-    longest = max(last - first for first, last in pairwise(starts))
-    return (
-        len(blocks) > 1
-        and all(len(network) == 1 for network in blocks)
-        and isinstance(blocks[0][0].operation, DenseBlock)
-        and len(blocks) * longest <= _MOST_PADDING * starts[-1]
-    )
-
-
-def _multiply_padded(
-    blocks: tuple[tuple[Block, ...], ...], starts: list[int], x: Array, y: Array
-) -> None:
+def _multiplied(weights: Array, device: Device, starts: list[int], longest: int, x: Array) -> Array:
     """One product for all networks, each with as many rows as the one with most."""
-    operations = [network[0].operation for network in blocks]
-    dense = [operation for operation in operations if isinstance(operation, DenseBlock)]
-    device = dense[0].device
-    xp, begins = device.xp, device.upload(np.array(starts[:-1]))
-    longest = max(last - first for first, last in pairwise(starts))
-    row = xp.arange(len(x))
+    xp, begins, row = device.xp, device.upload(np.array(starts[:-1])), device.xp.arange(len(x))
     network = xp.searchsorted(begins, row, side="right") - 1
     place = network * longest + row - begins[network]
-    padded = xp.zeros((len(dense) * longest, x.shape[1]))
+    padded = xp.zeros((len(weights) * longest, x.shape[1]))
     padded[place] = x
-    weights = xp.stack([block.weight for block in dense])
-    products = padded.reshape(len(dense), longest, -1) @ weights
-    y += products.reshape(len(padded), -1)[place]
+    products = padded.reshape(len(weights), longest, -1) @ weights
+    return products.reshape(len(padded), -1)[place]

@@ -162,7 +162,7 @@ class Refinement:
         sized = rows.size, map_.outputs, piece, self._pieces, map_.bias, rows
         if lows is not None:
             run("begin_extended", *sized, lows)
-        multiply(map_.blocks, self._starts(piece), hidden, hidden_low, rows, lows)
+        multiply(map_.blocks, map_.stacked, self._starts(piece), hidden, hidden_low, rows, lows)
         if lows is None:
             run("add_bias", *sized)
         else:

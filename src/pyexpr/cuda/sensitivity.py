@@ -120,7 +120,9 @@ class Sensitivity:
 
     def _times(self, map_: Map, network: int, hidden: Array) -> Array:
         rows = self._device.xp.zeros((len(hidden), map_.outputs))
-        multiply(map_.blocks[network : network + 1], [0, len(hidden)], hidden, None, rows, None)
+        multiply(
+            map_.blocks[network : network + 1], None, [0, len(hidden)], hidden, None, rows, None
+        )
         return rows
 
     def _norm(self, value: Array) -> Array:
