@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from itertools import pairwise
 from math import inf
 from typing import Any, NamedTuple, TypeAlias
@@ -121,10 +122,8 @@ def _answer(networks: _Networks, find: Callable[..., Any], call: Call) -> Count 
     with progress_bar(call.progress, call.label) as tell:
         found = None
         if call.device is not None:
-            try:
+            with suppress(_core.NotFinite):  # the core says where
                 found = find(every, tell, call.device)
-            except _core.NotFinite:  # the core says where
-                found = None
         if found is None:
             found = _of_each(every, on_host, tell) if stack else on_host(every, tell)
     counts, certificate = found

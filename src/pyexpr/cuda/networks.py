@@ -31,8 +31,6 @@ class Map:
     """
 
     cores: tuple[_core.AffineMap, ...]
-    device: Device
-    inputs: int
     outputs: int
     terms: int
     bias: Array
@@ -47,8 +45,6 @@ class Map:
         weights = [None] * len(cores) if stacked is None else stacked
         return cls(
             cores,
-            device,
-            cores[0].inputs,
             cores[0].outputs,
             max(core.terms for core in cores),
             device.upload(np.stack([core.bias for core in cores])),

@@ -52,7 +52,7 @@ class Sensitivity:
         """For vertices between two cells of the last partition BENDS, SAME, or OPEN where the
         bounds do not tell, int64 [vertices]."""
         vertices_on = self._device.upload(vertices)
-        at = lineage[-1].vertices.part(0, len(lineage[-1].vertices))
+        at = lineage[-1].vertices
         level = self._device.download(at.level[vertices_on])
         network = self._device.download(at.piece[vertices_on]) // self._pieces
         out = np.full(len(vertices), OPEN)
