@@ -1,38 +1,35 @@
 """The documentation says what the program does."""
 
 import json
-import re
 import runpy
 from pathlib import Path
 
+import matplotlib
 import pytest
+from given_files import write_files
+from matplotlib import pyplot
+from pages import PAGES, ROOT, blocks, run
 
 from pyexpr.experiments import EXPERIMENTS, Table
 from pyexpr.experiments.table import markdown_row
 
-DOCS = Path(__file__).parent.parent / "docs"
-PAGES = [
-    str(page.relative_to(DOCS))
-    for page in sorted(DOCS.rglob("*.md"))
-    if "```python" in page.read_text()
-]
+matplotlib.use("Agg")
+
+DOCS = ROOT / "docs"
 RECORDS = sorted(DOCS.glob("reproduction/*/*.json"))
 
 
-def blocks(page: str) -> list[str]:
-    return re.findall(r"^```python\n(.*?)^```", (DOCS / page).read_text(), re.M | re.S)
-
-
-@pytest.mark.parametrize("page", PAGES)
-def test_code_runs(page: str) -> None:
-    names: dict[str, object] = {}
-    for code in blocks(page):
-        exec(compile(code, page, "exec"), names)
+@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page)])
+def test_code_runs(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_files(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    run(page)
+    pyplot.close("all")
 
 
 def test_the_table_of_bounds_is_that_of_its_script() -> None:
-    script = runpy.run_path(str(DOCS / "make_bounds.py"))
-    page = (DOCS / "bounds.md").read_text()
+    script = runpy.run_path(str(ROOT / "tools" / "make_bounds.py"))
+    page = (DOCS / "mathematics" / "bounds.md").read_text()
     for family in script["FAMILIES"][:4]:  # the others take longer
         assert script["row"](family) in page
 

@@ -1,4 +1,4 @@
-// What the rows of a new partition are wrong by: docs/proof.md has the induction.
+// What the rows of a new partition are wrong by: docs/mathematics/proof.md has the induction.
 #pragma once
 
 #include "pyexpr/rounding.hpp"

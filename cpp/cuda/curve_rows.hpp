@@ -1,5 +1,5 @@
 // The outputs of a level on the parts that a curve's cells are cut into, and what these are wrong by:
-// docs/proof.md has the induction. Everything is times w; part c of an old cell is from `start[c]` to
+// docs/mathematics/proof.md has the induction. Everything is times w; part c of an old cell is from `start[c]` to
 // `stop[c]` on it, and its coefficients are rows c degree to (c + 1) degree.
 #pragma once
 

@@ -45,7 +45,7 @@ class Decisions(NamedTuple):
 
 
 class Certificate(NamedTuple):
-    """All decisions behind a result: see docs/proof.md.
+    """All decisions behind a result: see docs/mathematics/proof.md.
 
     Attributes
     ----------

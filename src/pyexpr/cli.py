@@ -32,7 +32,7 @@ _MOST_WEIGHTS = 20_000_000  # of a random network to be counted
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit status."""
-    arguments = _parser().parse_args(argv)
+    arguments = parser().parse_args(argv)
     try:
         arguments.command(arguments)
     except KeyboardInterrupt:
@@ -243,7 +243,7 @@ def _network(arguments: argparse.Namespace) -> Network:
     return load(arguments.model, output=arguments.output)
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="pyexpr", description="Exact counts of the linear regions of neural networks."
     )

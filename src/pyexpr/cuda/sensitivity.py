@@ -1,6 +1,7 @@
 """Whether the output's slope changes where one neuron switches, by the output's sensitivity to it.
 
-The adjoint tier of the core, for many breakpoints at once: docs/proof.md has its bounds.
+The adjoint tier of the core, for many breakpoints at once.
+docs/mathematics/proof.md has its bounds.
 """
 
 from __future__ import annotations

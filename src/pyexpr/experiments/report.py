@@ -15,7 +15,7 @@ def page(result: Result, picture: str) -> str:
     arguments = ", ".join(f"{name}={value!r}" for name, value in result.parameters.items())
     function = result.name.replace("-", "_")
     parts = [
-        f"## {result.title}",
+        f"# {result.title}",
         f"![{result.title}]({picture})",
         claims.markdown(),
         result.table.markdown(),

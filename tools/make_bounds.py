@@ -1,6 +1,6 @@
-"""Makes the tables and the picture of docs/bounds.md.
+"""Makes the tables and the picture of docs/mathematics/bounds.md.
 
-usage: python docs/make_bounds.py
+usage: python tools/make_bounds.py
 
 Needs matplotlib and two minutes. Prints the tables and writes docs/images/bounds.png.
 """
@@ -21,7 +21,7 @@ from pyexpr.plot.style import CYCLE, at_whole_numbers, dress, new_figure
 
 NETWORKS = 20  # random ones, each on a segment of its own
 BIAS_VARIANCE = 0.01
-PICTURE = Path(__file__).parent / "images" / "bounds.png"
+PICTURE = Path(__file__).parent.parent / "docs" / "images" / "bounds.png"
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Takes results of `pyexpr reproduce` into docs/reproduction, and lists their claims there.
 
-usage: python docs/make_reproduction.py RESULTS
+usage: python tools/make_reproduction.py RESULTS
 
 RESULTS has a folder for each kind of data, with what `pyexpr reproduce --out` left in it. Pages and
 pictures are made anew from the arrays.
@@ -16,7 +16,7 @@ from matplotlib import pyplot
 from pyexpr.experiments import EXPERIMENTS, Result, Table, load_result
 from pyexpr.experiments.report import page
 
-TARGET = Path(__file__).parent / "reproduction"
+TARGET = Path(__file__).parent.parent / "docs" / "reproduction"
 BEGIN, END = "<!-- begin claims -->\n", "<!-- end claims -->\n"
 
 
