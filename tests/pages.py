@@ -22,6 +22,8 @@ ELSEWHERE = {
     "build/cuda/pyexpr_bench", "cmake", "compute-sanitizer", "git", "mypy", "pip",
     "pre-commit", "pytest", "python", "python3", "ruff", "sphinx-build", ".ci/run",
 }  # fmt: skip
+# These take minutes; test_demo.py and test_experiments.py have smaller ones.
+LONG = {"demo", "reproduce"}
 # Excerpts of files that the tests compile or read.
 SOURCES = {"cpp": ("*.cpp", "*.hpp"), "cmake": ("CMakeLists.txt",), "toml": ("pyproject.toml",)}
 DIRECTIVE = re.compile(r"\{[a-z-]+\}")
@@ -75,7 +77,7 @@ def _run_command(command: list[str], page: str) -> None:
     if name != "pyexpr":
         assert name in ELSEWHERE, f"{page}: unknown command {name}"
         _names_files_that_exist(arguments, page)
-    elif arguments[0] == "reproduce":  # minutes; the tests of experiments have smaller ones
+    elif arguments[0] in LONG:
         cli.parser().parse_args([name, *arguments][1:])
     else:
         assert cli.main(arguments) == 0, f"{page}: {shlex.join(command)}"
