@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 import pyexpr
 from pyexpr import bounds
+from pyexpr.bounds.expressions import FORMS
 from pyexpr.build import Builder
 from pyexpr.operations import Convolution
 
@@ -408,33 +409,20 @@ def test_large_architectures_have_logarithms() -> None:
     assert bounds.serra_2018(middle, log10=True) == pytest.approx(half, abs=1e-6)
 
 
-CLOSED = [
-    (bounds.zaslavsky, 1),
-    (bounds.all_patterns, 3),
-    (bounds.montufar_2017, 3),
-    (bounds.raghu_2017, 2),
-    (bounds.line, 3),
-    (bounds.line_product, 3),
-    (bounds.circle, 3),
-    (bounds.pascanu_2013_lower, 3),
-    (bounds.montufar_2014_lower, 3),
-    (bounds.serra_2018_lower, 3),
-    (bounds.arora_2018_lower, 3),
-    (bounds.serra_2018_zonotope_lower, 3),
-]
-
-
-@pytest.mark.parametrize(("bound", "depth"), CLOSED, ids=[b.__name__ for b, _ in CLOSED])
+@pytest.mark.parametrize("bound", FORMS, ids=lambda bound: bound.__name__)
 @pytest.mark.parametrize("activation", ["relu", "hard_tanh"])
-def test_closed_forms_are_the_functions(bound: bounds.Bound, depth: int, activation: str) -> None:
-    expression = bounds.closed_form(bound, depth, activation)
-    sizes = [2, 7, 6, 8][: depth + 1]
+def test_closed_forms_are_the_functions(bound: bounds.Bound, activation: str) -> None:
+    one_layer = bound in (bounds.zaslavsky, bounds.central)
+    sizes = [2, 7] if one_layer else [2, 7, 6, 8]
+    expression = bounds.closed_form(bound, len(sizes) - 1, activation)
     values = {f"n_{i}": size for i, size in enumerate(sizes)}
     number = expression.subs({s: values[s.name] for s in expression.free_symbols}).doit()
+    architecture = bounds.Architecture([*sizes, 1], activation, bias=bound is not bounds.central)
     try:
-        expected = bound([*sizes, 1], activation=activation)
+        expected = bound(architecture)
     except bounds.NotApplicable:
-        assert bound.__name__.endswith("_lower") and activation == "hard_tanh"
+        assert activation == "hard_tanh"
+        assert bound is bounds.central or bound.__name__.endswith("_lower")
     else:
         assert number == expected
 

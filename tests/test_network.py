@@ -14,10 +14,11 @@ import pytest
 from hypothesis import given
 from judge import check_close, exact, largest_sums, network
 from oracle import RELU, OracleLayer, evaluate, from_network
-from strategies import Case, cases, oracle_layers
+from strategies import ACTIVATIONS, Case, cases, oracle_layers
 
 import pyexpr
 from pyexpr import Network, PiecewiseLinear
+from pyexpr.activations import BY_NAME
 
 Floats = npt.NDArray[np.float64]
 LAYERS: list[tuple[list[list[float]], list[float]]] = [
@@ -47,6 +48,11 @@ def test_an_activation_is_its_function(name: str) -> None:
     by_name = Network.dense(LAYERS, text).layers[0].activation
     assert by_name == phi
     assert phi(Z.reshape(4, 4)).shape == (4, 4)
+
+
+def test_every_name_is_tested() -> None:
+    assert {text for text, _, _ in FUNCTIONS.values()} == {*BY_NAME}
+    assert {*BY_NAME} <= {*ACTIVATIONS, "hardtanh"}  # what is drawn for the oracle
 
 
 @pytest.mark.parametrize(

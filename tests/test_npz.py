@@ -17,6 +17,7 @@ from strategies import Case, cases
 
 import pyexpr
 from pyexpr import Network
+from pyexpr.activations import BY_NAME
 from pyexpr.io import _archive
 
 Arrays = dict[str, Any]  # arrays; to numpy's types a name could be a flag of savez
@@ -61,12 +62,7 @@ def test_a_saved_network_is_loaded_bit_for_bit(
 
 
 ACTIVATIONS: dict[str, Any] = {
-    "relu": "relu",
-    "leaky_relu": "leaky_relu",
-    "hard_tanh": "hard_tanh",
-    "relu6": "relu6",
-    "hard_sigmoid": "hard_sigmoid",
-    "abs": "abs",
+    **{name: name for name in BY_NAME},
     "clip": pyexpr.Clip(-1.0, 1.0),
     "prelu": pyexpr.PReLU(np.linspace(-1, 1, 4)),
     "mixed": ["relu", pyexpr.Abs()],

@@ -161,8 +161,8 @@ class PiecewiseLinear:
     def __str__(self) -> str:
         """A short name, such as ReLU or LeakyReLU(0.01)."""
         knots, slopes = self.breakpoints.tolist(), self.slopes
-        for make in (ReLU, ReLU6, HardSigmoid, Abs):
-            if self == make():
+        for make in BY_NAME.values():
+            if make not in (LeakyReLU, HardTanh) and self == make():  # these tell their numbers
                 return make.__name__
         if self._is_clip:
             name = "HardTanh" if self.first_letter == -1 else "Clip"
