@@ -92,15 +92,4 @@ Integer scaled(const Dyadic& value, int exponent) {
 
 Integer scaled(double value, int exponent) { return scaled(Dyadic(value), exponent); }
 
-Dyadic exact_offset(const Activation& phi, std::size_t piece, std::size_t q) {
-    // Walk from the first threshold, where the value is given, to one that bounds the piece.
-    Dyadic value(phi.value());
-    const std::size_t end = piece == 0 ? 0 : piece - 1;
-    for (std::size_t k = 0; k < end; ++k) {
-        const Dyadic step = Dyadic(phi.threshold(k + 1)) - Dyadic(phi.threshold(k));
-        value = value + Dyadic(phi.slope(k + 1, q)) * step;
-    }
-    return value - Dyadic(phi.slope(piece, q)) * Dyadic(phi.threshold(end));
-}
-
 }  // namespace pyexpr

@@ -4,6 +4,7 @@ from importlib import import_module
 from importlib.metadata import version
 from types import ModuleType
 
+from pyexpr._networks import as_network
 from pyexpr.activations import (
     Abs,
     Clip,
@@ -21,7 +22,7 @@ from pyexpr.io import load
 from pyexpr.io.npz import save
 from pyexpr.io.regions import save_regions
 from pyexpr.io.traces import load_trace
-from pyexpr.network import Layer, Network, as_network
+from pyexpr.network import Layer, Network
 from pyexpr.stack import NetworkStack
 from pyexpr.streaming.block import RegionBlock
 from pyexpr.streaming.stream import RegionStream, stream

@@ -15,6 +15,7 @@ from pyexpr import _core
 from pyexpr._arrays import FloatArray, shape_of
 from pyexpr._batches import Batch, Indices
 from pyexpr._curves import Given, read_curve
+from pyexpr._networks import NetworkLike, as_network
 from pyexpr._progress import Progress, Tell, part_of, progress_bar
 from pyexpr.certificate import Certificate, Count, Counts, from_rows
 from pyexpr.cuda.counting import What
@@ -22,7 +23,7 @@ from pyexpr.cuda.counting import count as count_on_device
 from pyexpr.cuda.curves import path_of
 from pyexpr.cuda.devices import Device
 from pyexpr.cuda.lines import Lines, read_lines
-from pyexpr.network import Network, NetworkLike, as_network
+from pyexpr.network import Network
 from pyexpr.stack import NetworkStack
 
 _Networks: TypeAlias = Network | NetworkStack

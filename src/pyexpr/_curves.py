@@ -11,7 +11,8 @@ import numpy.typing as npt
 from pyexpr import _core
 from pyexpr._arrays import FloatArray, end_points, shape_of
 from pyexpr._batches import Batch, read_batch
-from pyexpr.network import Network, NetworkLike, as_network
+from pyexpr._networks import NetworkLike, as_network
+from pyexpr.network import Network
 from pyexpr.trajectories import Line, Piece, Trajectory
 
 Given: TypeAlias = Trajectory | npt.ArrayLike

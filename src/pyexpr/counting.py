@@ -12,11 +12,11 @@ from pyexpr._answers import Call, Question, answer, answer_pairs, read
 from pyexpr._arrays import shape_of
 from pyexpr._batches import Indices, read_points
 from pyexpr._curves import Given, is_segment
+from pyexpr._networks import NetworkLike, as_network
 from pyexpr._progress import Progress
 from pyexpr._threads import thread_count
 from pyexpr.certificate import Count, Counts
 from pyexpr.cuda.devices import DeviceLike, find_device
-from pyexpr.network import NetworkLike, as_network
 from pyexpr.stack import NetworkStack
 from pyexpr.trajectories import Trajectory
 

@@ -9,10 +9,11 @@ from typing import TypeAlias, overload
 import numpy as np
 
 from pyexpr._arrays import integer, what
+from pyexpr._networks import NetworkLike, as_network
 from pyexpr._text import plural
 from pyexpr.activations import ActivationLike
 from pyexpr.architecture import difference
-from pyexpr.network import Network, NetworkLike, as_network, check_sizes
+from pyexpr.network import Network, check_sizes
 
 Seed: TypeAlias = int | np.random.Generator
 

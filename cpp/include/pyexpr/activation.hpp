@@ -10,6 +10,8 @@
 
 namespace pyexpr {
 
+struct Dyadic;
+
 // phi(z) = slope(k, q) z + offset(k, q) on the k-th piece, k = number of thresholds passed.
 // Defined exactly by thresholds, slopes and phi(threshold 0) = value; offsets are rounded.
 class Activation {
@@ -76,5 +78,8 @@ private:
 
     std::optional<Clamp> find_clamp() const;
 };
+
+// phi(z) - slope z on a piece.
+Dyadic exact_offset(const Activation& phi, std::size_t piece, std::size_t q);
 
 }  // namespace pyexpr

@@ -5,8 +5,6 @@
 #include <cstdint>
 #include <optional>
 
-#include "pyexpr/activation.hpp"
-
 namespace pyexpr {
 
 using Integer = boost::multiprecision::number<boost::multiprecision::cpp_int_backend<>,
@@ -43,8 +41,5 @@ Dyadic operator*(const Dyadic& a, const Dyadic& b);
 // value 2^-exponent, which must be an integer.
 Integer scaled(double value, int exponent);
 Integer scaled(const Dyadic& value, int exponent);
-
-// phi(z) - slope z on a piece.
-Dyadic exact_offset(const Activation& phi, std::size_t piece, std::size_t q);
 
 }  // namespace pyexpr

@@ -12,9 +12,10 @@ from typing import Literal, TypeAlias, TypeGuard
 import numpy as np
 
 from pyexpr._arrays import FloatArray, integer
+from pyexpr._networks import NetworkLike, as_network
 from pyexpr.activations import ActivationLike, PiecewiseLinear
 from pyexpr.graph import Activation, Affine, Graph, Maximum, sources
-from pyexpr.network import Network, NetworkLike, as_network, check_activations, check_sizes
+from pyexpr.network import Network, check_activations, check_sizes
 
 Kind: TypeAlias = Literal["relu", "leaky", "clip", "other"]
 

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pyexpr._arrays import FloatArray, not_negative
+from pyexpr._networks import as_network
 from pyexpr._progress import Progress
 from pyexpr.experiments import modules
 from pyexpr.experiments.checks import at_least
@@ -22,7 +23,7 @@ from pyexpr.experiments.modules import Model
 from pyexpr.experiments.result import Claim, Result, Verdict, arguments_of
 from pyexpr.experiments.sweep import sweep
 from pyexpr.experiments.table import Table
-from pyexpr.network import Network, as_network
+from pyexpr.network import Network
 from pyexpr.tracing.trace import Trace, trace
 
 if TYPE_CHECKING:

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pyexpr._arrays import FloatArray, not_negative, real_array
+from pyexpr._networks import as_network
 from pyexpr._progress import Progress
 from pyexpr.experiments.checks import at_least
 from pyexpr.experiments.data import DataSet, load_once, random_pairs
@@ -23,7 +24,6 @@ from pyexpr.experiments.modules import convolutional, weight_layers
 from pyexpr.experiments.result import Claim, Result, Verdict, arguments_of
 from pyexpr.experiments.sweep import sweep
 from pyexpr.experiments.table import Table
-from pyexpr.network import as_network
 from pyexpr.tracing.trace import trace
 
 if TYPE_CHECKING:

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pyexpr._arrays import FloatArray
+from pyexpr._networks import as_network
 from pyexpr._progress import Progress
 from pyexpr.counting import count_regions
 from pyexpr.cuda.devices import DeviceLike, find_device
@@ -22,7 +23,7 @@ from pyexpr.experiments.modules import perceptron, weight_layers
 from pyexpr.experiments.result import Claim, Result, Verdict, arguments_of
 from pyexpr.experiments.sweep import sweep
 from pyexpr.experiments.table import Table
-from pyexpr.network import Network, as_network
+from pyexpr.network import Network
 from pyexpr.stack import NetworkStack
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-import pyexpr
 from pyexpr._arrays import FloatArray
+from pyexpr._networks import as_network
 from pyexpr._progress import Progress
 from pyexpr.experiments.checks import at_least, hold
 from pyexpr.experiments.data import DataSet, load_once
@@ -23,6 +23,7 @@ from pyexpr.experiments.modules import Norm, convolutional
 from pyexpr.experiments.result import Claim, Result, Verdict, arguments_of
 from pyexpr.experiments.sweep import sweep
 from pyexpr.experiments.table import Table
+from pyexpr.tracing.trace import trace
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -316,12 +317,12 @@ def _measure(module: nn.Module, data: DataSet, segments: int) -> tuple[float, fl
 
     if not all(torch.isfinite(parameter).all() for parameter in module.parameters()):
         return math.nan, math.nan
-    net = pyexpr.as_network(module.eval(), input_shape=data.shape)
+    net = as_network(module.eval(), input_shape=data.shape)
     count = min(segments, len(data.x_test) // 2)
     pairs = data.x_test[: 2 * count].reshape(count, 2, *data.shape)
-    traces = [pyexpr.trace(net, x0, x1, threads=1) for x0, x1 in pairs]
-    lengths = [trace.lengths.length[-1] for trace in traces]
-    return float(np.mean(lengths)), float(np.mean([trace.n_pieces for trace in traces]))
+    traces = [trace(net, x0, x1, threads=1) for x0, x1 in pairs]
+    lengths = [found.lengths.length[-1] for found in traces]
+    return float(np.mean(lengths)), float(np.mean([found.n_pieces for found in traces]))
 
 
 def _accuracy(values: FloatArray) -> str:

@@ -1,4 +1,4 @@
-"""Traces as numpy archives: what a Trace holds, its trajectory, and its network if it is dense.
+"""Traces from numpy archives.
 
 A file may come from anywhere. What it holds is checked to be consistent, so that nothing in it can
 do harm; that it is true of the network is believed.
@@ -15,36 +15,20 @@ from pathlib import Path
 
 import numpy as np
 
+from pyexpr._networks import NetworkLike, as_network
 from pyexpr.certificate import Certificate, Decisions, from_rows
-from pyexpr.io._archive import MALFORMED, Array, read_arrays, require, typed, write_arrays
+from pyexpr.io._archive import MALFORMED, Array, read_arrays, require, typed
 from pyexpr.io._fingerprint import fingerprint
-from pyexpr.io._trajectories import trajectory_arrays, trajectory_from
-from pyexpr.io.npz import OURS, network_arrays, network_from
-from pyexpr.network import Network, NetworkLike, as_network
+from pyexpr.io._saved_traces import COLUMNS, VERSION
+from pyexpr.io._trajectories import trajectory_from
+from pyexpr.io.npz import OURS, network_from
+from pyexpr.network import Network
 from pyexpr.tracing.masked import Numbers
 from pyexpr.tracing.patterns import places
 from pyexpr.tracing.trace import Trace
 from pyexpr.trajectories import Trajectory
 
-_VERSION = 1
 _WANTED = re.compile(rf"{OURS}|(?:trace|trajectory)_[a-z_]{{1,30}}")
-_COLUMNS = {"breakpoint": "<i8", "layer": "<i4", "neuron": "<i4", "before": "<i2", "after": "<i2"}
-
-
-def save_trace(trace: Trace, path: str | os.PathLike[str]) -> None:
-    """See `Trace.save`."""
-    arrays = {
-        "version": np.array(_VERSION),
-        "fingerprint": np.array(fingerprint(trace.network)),
-        "piece": trace.piece,
-        "u": trace.u,
-        "bends": trace.bends,
-        "first_pattern": trace.first_pattern,
-        "certificate": np.array(trace.certificate, np.float64),
-        **{name: trace.transitions[name] for name in _COLUMNS},
-    }
-    named = {f"trace_{name}": array for name, array in arrays.items()}
-    write_arrays(path, named | trajectory_arrays(trace.trajectory) | _network_arrays(trace.network))
 
 
 def load_trace(path: str | os.PathLike[str], net: NetworkLike | None = None) -> Trace:
@@ -72,8 +56,8 @@ def load_trace(path: str | os.PathLike[str], net: NetworkLike | None = None) -> 
     with Path(path).open("rb") as file, _refusing(name):
         arrays = read_arrays(file, _WANTED)
         version = int(typed(arrays, "trace_version", "i", 0))
-        if version != _VERSION:
-            raise ValueError(f"its version is {version}, and {_VERSION} can be read")
+        if version != VERSION:
+            raise ValueError(f"its version is {version}, and {VERSION} can be read")
         trajectory = trajectory_from(arrays)
         inside = network_from(arrays) if "W0" in arrays and net is None else None
     network = inside if net is None else as_network(net, input_shape=trajectory.shape)
@@ -95,13 +79,6 @@ def _refusing(name: str) -> Iterator[None]:
         raise ValueError(f"{name!r} holds no trace: {error}") from error
 
 
-def _network_arrays(network: Network) -> dict[str, Array]:
-    try:
-        return network_arrays(network)
-    except ValueError:  # no chain of dense layers
-        return {}
-
-
 def _trace(arrays: Mapping[str, Array], network: Network, trajectory: Trajectory) -> Trace:
     require(trajectory.shape == network.input_shape, "trajectory_shape")
     piece = typed(arrays, "trace_piece", "i", 1).astype(np.int64)
@@ -121,9 +98,9 @@ def _trace(arrays: Mapping[str, Array], network: Network, trajectory: Trajectory
 
 
 def _transitions(arrays: Mapping[str, Array], network: Network) -> Array:
-    columns = {name: typed(arrays, f"trace_{name}", "i", 1) for name in _COLUMNS}
+    columns = {name: typed(arrays, f"trace_{name}", "i", 1) for name in COLUMNS}
     count = len(columns["breakpoint"])
-    transitions = np.empty(count, np.dtype([*_COLUMNS.items()], align=True))
+    transitions = np.empty(count, np.dtype([*COLUMNS.items()], align=True))
     for name, column in columns.items():
         require(len(column) == count, f"trace_{name}")
         transitions[name] = column

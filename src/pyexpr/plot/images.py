@@ -13,7 +13,7 @@ from matplotlib.collections import LineCollection
 
 from pyexpr._arrays import FloatArray
 from pyexpr._curves import read_arguments
-from pyexpr.network import NetworkLike
+from pyexpr._networks import NetworkLike
 from pyexpr.plot.evaluation import chosen, require_samples
 from pyexpr.plot.style import COLUMN, GREY, PALE, colours_of_time, new_figure, spread
 from pyexpr.tracing.projections import layer_projections

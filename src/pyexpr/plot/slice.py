@@ -13,7 +13,8 @@ from matplotlib.colors import hsv_to_rgb
 from matplotlib.patheffects import withStroke
 
 from pyexpr._arrays import FloatArray, real_array, shape_of
-from pyexpr.network import Network, NetworkLike, as_network
+from pyexpr._networks import NetworkLike, as_network
+from pyexpr.network import Network
 from pyexpr.plot.evaluation import blocks, letters_at
 from pyexpr.plot.style import DARK, axes_of, dress
 from pyexpr.tracing.masked import Masked

@@ -10,9 +10,10 @@ import numpy.typing as npt
 
 from pyexpr._arrays import integer
 from pyexpr._curves import Given, core_trajectory, read_arguments
+from pyexpr._networks import NetworkLike
 from pyexpr._progress import Progress, progress_bar
 from pyexpr.certificate import Certificate
-from pyexpr.network import Network, NetworkLike
+from pyexpr.network import Network
 from pyexpr.streaming.block import Reader, RegionBlock
 from pyexpr.streaming.engine import Engine
 from pyexpr.trajectories import Trajectory

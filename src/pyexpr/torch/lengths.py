@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pyexpr.network import as_network
+from pyexpr._networks import as_network
 from pyexpr.torch.images import Evaluation
 from pyexpr.tracing.trace import Trace, trace
 from pyexpr.trajectories import Polyline

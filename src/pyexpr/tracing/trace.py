@@ -15,10 +15,11 @@ import numpy.typing as npt
 
 from pyexpr._arrays import FloatArray, read_only, real_array, real_number
 from pyexpr._curves import read_arguments
+from pyexpr._networks import NetworkLike
 from pyexpr._progress import Progress, progress_bar
 from pyexpr._threads import thread_count
 from pyexpr.certificate import Certificate, from_rows
-from pyexpr.network import Network, NetworkLike
+from pyexpr.network import Network
 from pyexpr.tracing.algebraic import AlgebraicNumber
 from pyexpr.tracing.attribution import integrated_gradients
 from pyexpr.tracing.changes import largest_changes, level_crossings
@@ -367,7 +368,7 @@ class Trace:
         OSError
             The file cannot be written.
         """
-        from pyexpr.io.traces import save_trace
+        from pyexpr.io._saved_traces import save_trace
 
         save_trace(self, path)
 
