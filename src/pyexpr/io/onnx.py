@@ -87,7 +87,8 @@ def from_model(
     The first dimension of the input and the output counts samples and is left out, where it is 1
     or open. Weights become float64 exactly. Rounded to float64 are: a batch normalisation's scale
     and shift and their products with the weights before it, sums of two biases, products of
-    weights with a Gemm's alpha or a constant factor, and 1 / n of a mean over n entries.
+    weights with a Gemm's alpha or a constant factor, 1 / d of a constant divisor d, 1 / n of a mean
+    over n entries, and where a HardSigmoid begins and ends.
 
     Parameters
     ----------

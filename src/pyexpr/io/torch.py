@@ -42,7 +42,7 @@ def from_module(
     The module is given samples in batches of one; the network has no such dimension. Weights become
     float64 exactly. Rounded to float64 are: a batch normalisation's scale and shift and their
     products with the weights before it, sums of two biases, products of weights with constant
-    factors, and 1 / n of a mean over n entries.
+    factors, 1 / d of a constant divisor d, and 1 / n of a mean over n entries.
 
     Parameters
     ----------
