@@ -26,7 +26,7 @@ if(NOT PYEXPR_BUNDLE_BLAS)
 else()
   # A private name: were it called as the original, another copy already loaded in the process
   # would be bound instead.
-  set(PYEXPR_BLAS_FILE "${CMAKE_BINARY_DIR}/libpyexpr_openblas.so")
+  set(PYEXPR_BLAS_FILE "${CMAKE_CURRENT_BINARY_DIR}/libpyexpr_openblas.so")
   python_value(openblas_dir "import scipy_openblas32; print(scipy_openblas32.get_lib_dir())")
   find_program(PATCHELF patchelf REQUIRED)
   if(NOT EXISTS "${PYEXPR_BLAS_FILE}")
