@@ -309,6 +309,11 @@ def test_no_file_outside_the_folder_is_read(tmp_path: Path, location: str) -> No
         pyexpr.load(folder / "model.onnx")
 
 
+def test_a_file_that_is_not_there_is_no_malformed_model(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        pyexpr.load(tmp_path / "missing.onnx")
+
+
 @given(st.binary(max_size=200))
 def test_random_bytes_are_refused(data: bytes) -> None:
     with pytest.raises(ValueError, match="model"):

@@ -72,8 +72,9 @@ def load(path: str | os.PathLike[str], output: str | None = None) -> Network:
     import onnx
 
     source = Path(path)
+    content = source.read_bytes()
     try:
-        model = onnx.load_model_from_string(source.read_bytes())
+        model = onnx.load_model_from_string(content)
     except Exception as error:  # the parser's own class, which depends on its version
         raise ValueError(f"{os.fspath(path)!r} is no ONNX model: {error}") from error
     return from_model(model, output, folder=source.parent)
