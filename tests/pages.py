@@ -9,6 +9,7 @@ import re
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import dedent
 
 from pyexpr import cli
 
@@ -19,26 +20,41 @@ PAGES = [
 ]
 # Commands that .ci/run calls, or that take too long; files that they name must be there.
 ELSEWHERE = {
-    "build/cuda/pyexpr_bench", "cmake", "compute-sanitizer", "git", "mypy", "pip",
-    "pre-commit", "pytest", "python", "python3", "ruff", "sphinx-build", ".ci/run",
+    "build/cuda/pyexpr_bench", "build/custom_sink/custom_sink", "cmake", "compute-sanitizer",
+    "git", "mypy", "pip", "pre-commit", "pytest", "python", "python3", "ruff", "sphinx-build",
+    ".ci/run",
 }  # fmt: skip
 # These take minutes; test_demo.py and test_experiments.py have smaller ones.
 LONG = {"demo", "reproduce"}
 # Excerpts of files that the tests compile or read.
 SOURCES = {"cpp": ("*.cpp", "*.hpp"), "cmake": ("CMakeLists.txt",), "toml": ("pyproject.toml",)}
+FENCED = re.compile(r"^( *)```(\S*) *([^\n]*)\n(.*?)^\1```", re.M | re.S)
 DIRECTIVE = re.compile(r"\{[a-z-]+\}")
 
 
 @dataclass(frozen=True)
 class Block:
     language: str
+    file: str  # that it is an excerpt of, after the language; empty: none, or any
     code: str
 
 
 def blocks(page: str) -> list[Block]:
     """The fenced blocks of a page, but for Sphinx's directives."""
-    found = re.findall(r"^```(\S*)[^\n]*\n(.*?)^```", (ROOT / page).read_text("utf-8"), re.M | re.S)
-    return [Block(*block) for block in found if not DIRECTIVE.match(block[0])]
+    return [
+        Block(language, file, dedent(code))
+        for _, language, file, code in FENCED.findall(text_of(page))
+        if not DIRECTIVE.match(language)
+    ]
+
+
+def names(page: str) -> list[str]:
+    """What stands in backticks, outside of blocks."""
+    return re.findall(r"`([^`\n]+)`", FENCED.sub("", text_of(page)))
+
+
+def text_of(page: str) -> str:
+    return (ROOT / page).read_text("utf-8")
 
 
 def run(page: str) -> None:
@@ -52,7 +68,7 @@ def run(page: str) -> None:
     for block in blocks(page):
         if block.language == "text":
             _same(printed, block.code, page)
-        elif block.language in SOURCES:
+        elif block.file or block.language in SOURCES:
             _is_excerpt(block, page)
         else:
             with contextlib.redirect_stdout(io.StringIO()) as out:
@@ -90,15 +106,19 @@ def _names_files_that_exist(arguments: list[str], page: str) -> None:
 
 
 def _is_excerpt(block: Block, page: str) -> None:
-    files = (
-        path
-        for folder in ("cpp", "examples", "tests", "bench", ".")
-        for pattern in SOURCES[block.language]
-        for path in (ROOT / folder).glob(pattern if folder == "." else f"**/{pattern}")
-    )
+    files = [ROOT / block.file] if block.file else _sources(block.language)
     wanted = _unindented(block.code)
     found = any(wanted in _unindented(path.read_text("utf-8")) for path in files)
-    assert found, f"{page}: in no file:\n{block.code}"
+    assert found, f"{page}: not in {block.file or 'any file'}:\n{block.code}"
+
+
+def _sources(language: str) -> list[Path]:
+    return [
+        path
+        for folder in ("cpp", "examples", "tests", "bench", ".")
+        for pattern in SOURCES[language]
+        for path in (ROOT / folder).glob(pattern if folder == "." else f"**/{pattern}")
+    ]
 
 
 def _unindented(code: str) -> str:

@@ -1,6 +1,8 @@
 """The documentation says what the program does."""
 
 import json
+import pkgutil
+import re
 import runpy
 from pathlib import Path
 
@@ -8,7 +10,7 @@ import matplotlib
 import pytest
 from given_files import write_files
 from matplotlib import pyplot
-from pages import PAGES, ROOT, blocks, run
+from pages import PAGES, ROOT, blocks, names, run
 
 from pyexpr.experiments import EXPERIMENTS, Table
 from pyexpr.experiments.table import markdown_row
@@ -16,6 +18,7 @@ from pyexpr.experiments.table import markdown_row
 matplotlib.use("Agg")
 
 DOCS = ROOT / "docs"
+FOLDERS = ("src", "cpp", "tests", "bench", "tools", "examples", "docs", "cmake", r"\.ci")
 RECORDS = sorted(DOCS.glob("reproduction/*/*.json"))
 
 
@@ -25,6 +28,15 @@ def test_code_runs(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.chdir(tmp_path)
     run(page)
     pyplot.close("all")
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_names_are_there(page: str) -> None:
+    for name in names(page):
+        if re.match(rf"(?:{'|'.join(FOLDERS)})/[\w./-]*$", name):
+            assert (ROOT / name).exists(), f"{page}: no file {name}"
+        elif dotted := re.match(r"pyexpr(?:\.\w+)+", name):
+            assert pkgutil.resolve_name(dotted[0]) is not None
 
 
 def test_the_table_of_bounds_is_that_of_its_script() -> None:
