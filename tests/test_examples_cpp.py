@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections import Counter
 from dataclasses import dataclass
+from fractions import Fraction
 from itertools import pairwise
 from math import frexp
 from pathlib import Path
@@ -44,11 +45,12 @@ def build() -> Path:
     folders = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     cmake = shutil.which("cmake", path=folders)
     assert cmake is not None
+    environment = {**os.environ, "PATH": folders}  # where CMake finds Ninja and patchelf
+    python = f"-DPython_EXECUTABLE={sys.executable}"
     for arguments in (
-        ["-S", SOURCE, "-B", BUILD, "-G", "Ninja", f"-DPython_EXECUTABLE={sys.executable}"],
-        ["--build", BUILD],
+        ["-S", str(SOURCE), "-B", str(BUILD), "-G", "Ninja", python],
+        ["--build", str(BUILD)],
     ):
-        environment = {**os.environ, "PATH": folders}  # where CMake finds Ninja and patchelf
         done = subprocess.run([cmake, *arguments], env=environment, capture_output=True, text=True)
         assert done.returncode == 0, done.stdout + done.stderr
     return BUILD / "custom_sink"
@@ -84,12 +86,13 @@ def random_network() -> tuple[pyexpr.Network, Array, Array]:
 def expected(net: pyexpr.Network, x0: Array, x1: Array) -> Measured:
     """From the exact oracle, which knows nothing of the engine."""
     found = analyse(from_network(net), x0, x1)
-    regions = [*pairwise([0, *found.breakpoints, 1])]
+    regions = [*pairwise([Fraction(0), *found.breakpoints, Fraction(1)])]
     widths = [end - start for start, end in regions]
     counts = Counter(frexp(width)[1] - 1 for width in widths)
     widest = widths.index(max(widths))
-    start, end = map(float, regions[widest])
-    return Measured(dict(counts), start, end, sum(found.patterns[widest]), net.n_neurons)
+    start, end = regions[widest]
+    active = sum(found.patterns[widest])
+    return Measured(dict(counts), float(start), float(end), active, net.n_neurons)
 
 
 def test_the_sink_measures_every_region() -> None:
