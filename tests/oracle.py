@@ -8,10 +8,12 @@ pre-activation computed so far is affine and meets none of its thresholds, unles
 the whole cell.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from itertools import pairwise
+from math import lcm
 from typing import Any, TypeAlias
 
 Number: TypeAlias = float | Fraction
@@ -96,14 +98,15 @@ def analyse(layers: Sequence[OracleLayer], x0: Vector, x1: Vector) -> Analysis:
     )
 
 
-def pattern_at(layers: Sequence[OracleLayer], x0: Vector, x1: Vector, t: Fraction) -> Pattern:
-    """The letters at one t, by a forward pass; at a breakpoint they may be those of no region."""
-    return _forward(layers, _point(_vector(x0), _vector(x1), t))[1]
+def patterns_at(layers: Sequence[OracleLayer], points: Iterable[Vector]) -> list[Pattern]:
+    """The letters at points, by forward passes; at a breakpoint they may be those of no region."""
+    network = _network(layers)
+    return [_forward(network, _vector(x))[1] for x in points]
 
 
 def evaluate(layers: Sequence[OracleLayer], x: Vector) -> tuple[Fraction, ...]:
     """f(x), exactly."""
-    return tuple(_forward(layers, _vector(x))[0])
+    return tuple(_forward(_network(layers), _vector(x))[0])
 
 
 def from_network(net: Any) -> list[OracleLayer]:
@@ -138,6 +141,24 @@ class _Layer:
     weight: list[list[Fraction]]
     bias: list[Fraction]
     functions: list[_Function] | None  # one a neuron
+
+    def times(self, h: list[Fraction]) -> list[Fraction]:
+        """weight @ h, over common denominators: a sum of Fractions takes a gcd a term."""
+        numerators, denominator = _integers(h)
+        return [
+            Fraction(sum(w * x for w, x in zip(row, numerators, strict=True)), scale * denominator)
+            for row, scale in self._rows
+        ]
+
+    @cached_property
+    def _rows(self) -> list[tuple[list[int], int]]:
+        return [_integers(row) for row in self.weight]
+
+
+def _integers(v: list[Fraction]) -> tuple[list[int], int]:
+    """v times its least common denominator, and that."""
+    denominator = lcm(*(x.denominator for x in v))
+    return [x.numerator * (denominator // x.denominator) for x in v], denominator
 
 
 def _number(x: Number) -> Fraction:
@@ -210,31 +231,22 @@ def _apply(function: _Function, z: Fraction) -> Fraction:
         return function.value + function.slopes[0] * (z - first)
     result = function.value
     for k, start in enumerate(function.thresholds):
-        end = min([z, *function.thresholds[k + 1 :]])
-        if start < end:
-            result += function.slopes[k + 1] * (end - start)
+        if z <= start:
+            break
+        end = min([z, *function.thresholds[k + 1 : k + 2]])
+        result += function.slopes[k + 1] * (end - start)
     return result
 
 
 # The network at one point.
 
 
-def _point(x0: list[Fraction], x1: list[Fraction], t: Fraction) -> list[Fraction]:
-    return [(1 - t) * a + t * b for a, b in zip(x0, x1, strict=True)]
-
-
-def _dot(row: list[Fraction], h: list[Fraction]) -> Fraction:
-    return sum((w * x for w, x in zip(row, h, strict=True)), Fraction(0))
-
-
-def _forward(
-    layers: Sequence[OracleLayer], x: list[Fraction]
-) -> tuple[list[Fraction], tuple[int, ...]]:
+def _forward(layers: list[_Layer], x: list[Fraction]) -> tuple[list[Fraction], tuple[int, ...]]:
     """The output and all letters at x."""
     h = x
     letters: list[int] = []
-    for layer in _network(layers):
-        z = [_dot(row, h) + b for row, b in zip(layer.weight, layer.bias, strict=True)]
+    for layer in layers:
+        z = [product + b for product, b in zip(layer.times(h), layer.bias, strict=True)]
         h = z
         if layer.functions is not None:
             neurons = list(zip(layer.functions, z, strict=True))
@@ -289,11 +301,11 @@ def _leaves(
 
 
 def _pre_activations(layer: _Layer, h: list[_Affine]) -> list[_Affine]:
-    values = [component.value for component in h]
-    slopes = [component.slope for component in h]
+    values = layer.times([component.value for component in h])
+    slopes = layer.times([component.slope for component in h])
     return [
-        _Affine(_dot(row, values) + b, _dot(row, slopes))
-        for row, b in zip(layer.weight, layer.bias, strict=True)
+        _Affine(value + b, slope)
+        for value, slope, b in zip(values, slopes, layer.bias, strict=True)
     ]
 
 

@@ -19,7 +19,7 @@ from curve_oracle import (
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from oracle import ABS, HARD_TANH, RELU, Number, OracleLayer, pattern_at
+from oracle import ABS, HARD_TANH, RELU, Number, OracleLayer, patterns_at
 from oracle import Analysis as LineAnalysis
 from oracle import analyse as analyse_line
 from strategies import ACTIVATIONS, FAMILIES, Case, cases, oracle_layers
@@ -401,8 +401,9 @@ def test_patterns_are_the_pointwise_letters(case: Case, data: st.DataObject) -> 
     result = analyse(layers, [piece])
     ends = [F(0), *(u for b in result.breakpoints for u in b.interval), F(1)]
     for start, end, pattern in zip(ends[::2], ends[1::2], result.patterns, strict=True):
-        points = (at(piece, start + F(k, 13) * (end - start)) for k in range(1, 13))
-        letters = [pattern_at(layers, x, x, F(0)) for x in points]
+        letters = patterns_at(
+            layers, [at(piece, start + F(k, 13) * (end - start)) for k in range(1, 13)]
+        )
         assert letters.count(pattern) >= 11  # a touch may be among them
 
 

@@ -20,7 +20,7 @@ from oracle import (
     analyse,
     evaluate,
     from_network,
-    pattern_at,
+    patterns_at,
 )
 from strategies import ACTIVATIONS, FAMILIES, Case, cases, oracle_layers
 
@@ -131,8 +131,8 @@ def test_a_neuron_that_equals_its_threshold_has_the_letter_of_the_flat_side(
     activation: OracleActivation, constant: int, letter: int
 ) -> None:
     # A zero row: z is the bias all along.
-    assert analyse([OracleLayer([[0]], [constant], activation)], [0], [1]).patterns == [(letter,)]
-    assert pattern_at([OracleLayer([[0]], [constant], activation)], [0], [1], F(1, 3)) == (letter,)
+    layers = [OracleLayer([[0]], [constant], activation)]
+    assert analyse(layers, [0], [1]).patterns == patterns_at(layers, [[F(1, 3)]]) == [(letter,)]
 
 
 def test_a_neuron_that_is_zero_on_an_interval_is_off_there() -> None:
@@ -284,9 +284,9 @@ def check_letters(case: Case) -> None:
     result = analyse(layers, x0, x1)
     for (start, end), pattern in zip(regions_of(result), result.patterns, strict=True):
         assert start < end
-        for share in fractions("1/1000", "1/2", "999/1000"):
-            t = start + share * (end - start)
-            assert pattern_at(layers, x0, x1, t) == pattern
+        shares = fractions("1/1000", "1/2", "999/1000")
+        points = [at(x0, x1, start + share * (end - start)) for share in shares]
+        assert patterns_at(layers, points) == [pattern] * 3
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)

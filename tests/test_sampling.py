@@ -9,8 +9,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from hypothesis import given
-from judge import Array, exact, network
-from oracle import OracleLayer, Pattern, from_network, pattern_at
+from judge import Array, exact, network, point
+from oracle import OracleLayer, Pattern, from_network, patterns_at
 from strategies import Case, cases, oracle_layers
 
 import pyexpr
@@ -54,9 +54,9 @@ def check_midpoints(net: pyexpr.Network, layers: list[OracleLayer], x0: Array, x
     assert len(patterns) == trace.n_regions == pyexpr.count_regions(net, x0, x1, kind="activation")
     assert all(left != right for left, right in pairwise(patterns))
     assert len(set(patterns)) == len(patterns) == pyexpr.count_patterns(net, x0, x1)
-    for t, pattern in zip(midpoints(trace), patterns, strict=True):
-        if t is not None:
-            assert pattern_at(layers, start, end, t) == pattern
+    wide = [(t, p) for t, p in zip(midpoints(trace), patterns, strict=True) if t is not None]
+    points = [point(start, end, t) for t, _ in wide]
+    assert patterns_at(layers, points) == [pattern for _, pattern in wide]
 
 
 def check_samples(
@@ -65,7 +65,7 @@ def check_samples(
     rng = random.Random(n)
     ts = sorted({Fraction(rng.randrange(1, PRIME), PRIME) for _ in range(n)})
     start, end = exact(x0), exact(x1)
-    seen = [pattern_at(layers, start, end, t) for t in ts]
+    seen = patterns_at(layers, [point(start, end, t) for t in ts])
     runs = 1 + sum(left != right for left, right in pairwise(seen))
     assert runs <= pyexpr.count_regions(net, x0, x1, kind="activation")
     # Sharper: in order along the line, the samples run through the trace's own patterns.
