@@ -7,9 +7,12 @@ import doctest
 import io
 import re
 import shlex
+import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import dedent
+from types import ModuleType
 
 from pyexpr import cli
 
@@ -63,17 +66,28 @@ def run(page: str) -> None:
     Raises AssertionError where a command is unknown, fails or prints something else, or where an
     excerpt is in no file.
     """
-    names: dict[str, object] = {}
     printed = ""
-    for block in blocks(page):
-        if block.language == "text":
-            _same(printed, block.code, page)
-        elif block.file or block.language in SOURCES:
-            _is_excerpt(block, page)
-        else:
-            with contextlib.redirect_stdout(io.StringIO()) as out:
-                _run(block, names, page)
-            printed = out.getvalue()
+    with _module() as names:
+        for block in blocks(page):
+            if block.language == "text":
+                _same(printed, block.code, page)
+            elif block.file or block.language in SOURCES:
+                _is_excerpt(block, page)
+            else:
+                with contextlib.redirect_stdout(io.StringIO()) as out:
+                    _run(block, names, page)
+                printed = out.getvalue()
+
+
+@contextlib.contextmanager
+def _module() -> Iterator[dict[str, object]]:
+    """The names of a module that is there as long as a page runs: functions are pickled by it."""
+    module = ModuleType("page")
+    sys.modules[module.__name__] = module
+    try:
+        yield vars(module)
+    finally:
+        del sys.modules[module.__name__]
 
 
 def _run(block: Block, names: dict[str, object], page: str) -> None:
@@ -94,7 +108,7 @@ def _run_command(command: list[str], page: str) -> None:
         assert name in ELSEWHERE, f"{page}: unknown command {name}"
         _names_files_that_exist(arguments, page)
     elif arguments[0] in LONG:
-        cli.parser().parse_args([name, *arguments][1:])
+        cli.parser().parse_args(arguments)
     else:
         assert cli.main(arguments) == 0, f"{page}: {shlex.join(command)}"
 

@@ -17,7 +17,7 @@ import matplotlib
 
 ROOT = Path(__file__).resolve().parent.parent
 IMAGES = ROOT / "docs" / "images"
-PAGES = ("docs/tutorial.md",)
+PAGES = ("docs/tutorial.md", "docs/howto/pictures.md")
 
 
 def main() -> None:
