@@ -1,7 +1,6 @@
 // The vertices of the cells that a run's cells are cut into.
 #pragma once
 
-#include "pyexpr/rounding.hpp"
 #include "types.hpp"
 
 namespace pyexpr::cuda {

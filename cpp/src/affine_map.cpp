@@ -4,7 +4,6 @@
 #include <cmath>
 #include <utility>
 
-#include "pyexpr/ball.hpp"
 #include "pyexpr/kernels.hpp"
 #include "pyexpr/lossless.hpp"
 #include "pyexpr/rounding.hpp"

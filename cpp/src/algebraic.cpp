@@ -1,6 +1,5 @@
 #include "pyexpr/algebraic.hpp"
 
-#include <algorithm>
 #include <utility>
 
 namespace pyexpr {

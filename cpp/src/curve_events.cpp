@@ -1,6 +1,5 @@
 #include "pyexpr/curve_events.hpp"
 
-#include <algorithm>
 #include <cmath>
 #include <utility>
 

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <utility>
 
 #include "pyexpr/kernels.hpp"
 #include "pyexpr/proportional.hpp"

@@ -4,7 +4,6 @@
 #include <bit>
 #include <cmath>
 
-#include "pyexpr/gemm.hpp"
 #include "pyexpr/kernels.hpp"
 #include "pyexpr/rounding.hpp"
 

@@ -1,8 +1,6 @@
 #include "pyexpr/engine.hpp"
 
-#include <algorithm>
 #include <chrono>
-#include <cmath>
 #include <optional>
 #include <utility>
 

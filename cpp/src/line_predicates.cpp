@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <utility>
 
+#include "pyexpr/affine.hpp"
 #include "pyexpr/kernels.hpp"
 #include "pyexpr/proportional.hpp"
 #include "pyexpr/rounding.hpp"

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <utility>
 
 #include "pyexpr/curve_predicates.hpp"
 #include "pyexpr/line_predicates.hpp"

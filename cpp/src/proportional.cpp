@@ -5,7 +5,7 @@
 #include <utility>
 #include <vector>
 
-#include "pyexpr/ball.hpp"
+#include "pyexpr/pair.hpp"
 
 namespace pyexpr {
 namespace {

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "pyexpr/ball.hpp"
 #include "pyexpr/gemm.hpp"
 #include "pyexpr/kernels.hpp"
 #include "pyexpr/lossless.hpp"

@@ -3,11 +3,8 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
 #include <functional>
 #include <memory>
-#include <utility>
-#include <vector>
 
 #include "pyexpr/certificate.hpp"
 #include "pyexpr/engine.hpp"

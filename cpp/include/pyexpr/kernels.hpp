@@ -5,8 +5,8 @@
 #include <cstdint>
 #include <span>
 
-#include "pyexpr/ball.hpp"
 #include "pyexpr/bits.hpp"
+#include "pyexpr/pair.hpp"
 
 namespace pyexpr {
 

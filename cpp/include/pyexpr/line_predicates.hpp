@@ -6,7 +6,6 @@
 #include <span>
 #include <vector>
 
-#include "pyexpr/affine.hpp"
 #include "pyexpr/predicates.hpp"
 
 namespace pyexpr {

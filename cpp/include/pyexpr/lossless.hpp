@@ -5,7 +5,7 @@
 
 #include <cmath>
 
-#include "pyexpr/ball.hpp"
+#include "pyexpr/pair.hpp"
 
 namespace pyexpr {
 

@@ -8,11 +8,12 @@
 #include <utility>
 #include <vector>
 
-#include "pyexpr/ball.hpp"
 #include "pyexpr/bernstein.hpp"
 #include "pyexpr/bits.hpp"
 #include "pyexpr/buffer.hpp"
 #include "pyexpr/layers.hpp"
+#include "pyexpr/pair.hpp"
+#include "pyexpr/rounding.hpp"
 
 namespace pyexpr {
 

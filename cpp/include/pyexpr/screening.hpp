@@ -9,7 +9,6 @@
 
 #include "pyexpr/activation.hpp"
 #include "pyexpr/bits.hpp"
-#include "pyexpr/buffer.hpp"
 
 namespace pyexpr {
 
