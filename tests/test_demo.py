@@ -39,7 +39,7 @@ def test_the_exact_counts_are_the_oracles(printed: str) -> None:
     assert number(printed, "activation regions") == counts.activation > 20
     assert number(printed, "distinct patterns") == counts.patterns
     assert number(printed, "transitions") == counts.transitions
-    for i, transitions in enumerate(counts.per_layer, start=1):
+    for i, transitions in enumerate(counts.per_layer):
         assert number(printed, f"in layer {i}") == transitions
 
 

@@ -197,6 +197,15 @@ def test_output_stops_before_a_softmax(tmp_path: Path) -> None:
         pyexpr.load("model.npz", output="logits")
 
 
+def test_without_onnx_the_error_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    onnx.save(residual(), tmp_path / "model.onnx")
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    with pytest.raises(ImportError, match=r"pip install .*\[onnx\]"):
+        pyexpr.load(tmp_path / "model.onnx")
+
+
 def test_importing_pyexpr_imports_no_onnx() -> None:
     code = "import sys, pyexpr; assert 'onnx' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)

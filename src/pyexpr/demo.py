@@ -144,7 +144,7 @@ def exact_counts(net: pyexpr.Network, x0: Floats, x1: Floats) -> list[Count]:
     }
     counts = [Count(name, *best_time(ask, REPEATS)) for name, ask in questions.items()]
     per_layer = pyexpr.count_transitions(net, x0, x1, per="layer")
-    return counts + [Count(f"  in layer {i}", int(n)) for i, n in enumerate(per_layer, start=1)]
+    return counts + [Count(f"  in layer {i}", int(n)) for i, n in enumerate(per_layer)]
 
 
 def sample(net: pyexpr.Network, x0: Floats, x1: Floats, n_points: int) -> Sampling:
@@ -236,12 +236,12 @@ def sampling_rows(result: Result) -> list[str]:
 
 
 def neuron_names(indices: Sequence[int], hidden_widths: Sequence[int]) -> str:
-    """Neurons given in graph order, by their layer and their place in it, both from 1."""
+    """Neurons given in graph order, by their layer and their place in it."""
     ends = np.cumsum(hidden_widths)
     layers = np.searchsorted(ends, indices, side="right")
     places = np.asarray(indices) - (ends - hidden_widths)[layers]
     pairs = zip(places, layers, strict=True)
-    return " and ".join(f"neuron {place + 1} of layer {layer + 1}" for place, layer in pairs)
+    return " and ".join(f"neuron {place} of layer {layer}" for place, layer in pairs)
 
 
 def rounding_example(sampling: Sampling, hidden_widths: Sequence[int]) -> list[str]:

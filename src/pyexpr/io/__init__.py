@@ -27,6 +27,8 @@ def load(path: str | os.PathLike[str], *, output: str | None = None) -> Network:
         The file cannot be opened.
     ValueError
         The suffix is unknown, the file is malformed, or it is no ONNX model and has no `output`.
+    ImportError
+        It is an ONNX model, and onnx is not installed.
     """
     suffix = Path(path).suffix.lower()
     if suffix not in _LOADERS:

@@ -68,15 +68,11 @@ def load(path: str | os.PathLike[str], output: str | None = None) -> Network:
         The file, or one that holds its weights, cannot be opened.
     ValueError
         The file is malformed, or `from_model` refuses the model.
+    ImportError
+        onnx is not installed.
     """
-    import onnx
-
     source = Path(path)
-    content = source.read_bytes()
-    try:
-        model = onnx.load_model_from_string(content)
-    except Exception as error:  # the parser's own class, which depends on its version
-        raise ValueError(f"{os.fspath(path)!r} is no ONNX model: {error}") from error
+    model = _parsed(source.read_bytes(), f"{os.fspath(path)!r} is")
     return from_model(model, output, folder=source.parent)
 
 
@@ -106,14 +102,22 @@ def from_model(
         The model is malformed, has open dimensions, more than one input or output, or an operator
         that is unknown or not piecewise linear: the message names its node.
     """
-    import onnx
-
     if isinstance(model, bytes):
-        try:
-            model = onnx.load_model_from_string(model)
-        except Exception as error:
-            raise ValueError(f"model: these bytes are no ONNX model: {error}") from error
+        model = _parsed(model, "model: these bytes are")
     return _Importer(model, folder).network(output)
+
+
+def _parsed(content: bytes, what: str) -> onnx.ModelProto:
+    try:
+        import onnx
+    except ImportError as error:
+        raise ImportError(
+            'ONNX models need onnx; install it by: pip install "pyexpr-regions[onnx]"'
+        ) from error
+    try:
+        return onnx.load_model_from_string(content)
+    except Exception as error:  # the parser's own class, which depends on its version
+        raise ValueError(f"{what} no ONNX model: {error}") from error
 
 
 class _Importer:

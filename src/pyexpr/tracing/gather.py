@@ -73,6 +73,8 @@ def _refusal(memory: int, done: float) -> str:
 
 
 def _size(n_bytes: float) -> str:
-    units = ("bytes", "KiB", "MiB", "GiB", "TiB")
-    power = min((int(n_bytes).bit_length() - 1) // 10, len(units) - 1)
-    return f"{n_bytes / 1024**power:,.1f} {units[power]}"
+    if n_bytes < 1024:
+        return f"{n_bytes:.0f} bytes"
+    units = ("KiB", "MiB", "GiB", "TiB")
+    power = min((int(n_bytes).bit_length() - 1) // 10, len(units))
+    return f"{n_bytes / 1024**power:,.1f} {units[power - 1]}"
