@@ -32,8 +32,9 @@ toc_object_entries_show_parents = "hide"
 maximum_signature_line_length = 80
 autodoc_default_options = {"members": True, "special-members": "__call__"}
 autodoc_member_order = "bysource"
+autodoc_inherit_docstrings = False  # what a base class says is said there
 autodoc_typehints = "none"  # docstrings have the types, and one signature is shown of overloads
-napoleon_google_docstring = False
+napoleon_google_docstring = napoleon_attr_annotations = False
 napoleon_use_param = napoleon_use_rtype = False  # so that `x0, x1` stay together
 napoleon_custom_sections = [("Attributes", "params_style"), ("Raises", "params_style")]
 
@@ -44,7 +45,7 @@ html_theme_options = {"navigation_with_keys": True}
 
 os.environ |= {"COLUMNS": "90", "NO_COLOR": "1"}  # of the command line's help
 
-_FUNCTION = re.compile(r"<function (\w+) at \w+>")  # as a default
+_FUNCTION = re.compile(r"<function (\w+)>")  # as a default
 _SPECIAL = re.compile(r"`([^`]*)`|[*|]|_(?=\W|$)")
 
 
@@ -68,10 +69,10 @@ def _help(parser: argparse.ArgumentParser) -> nodes.literal_block:
     return nodes.literal_block(text, text, language="none")
 
 
-def escape(_: Sphinx, _what: str, _name: str, of: Any, _options: Any, lines: list[str]) -> None:
+def escape(_: Sphinx, what: str, _name: str, of: Any, _options: Any, lines: list[str]) -> None:
     """Docstrings are plain text but for links: *, | and a final _ stand for themselves.
 
-    Names of parameters are no links.
+    Names of parameters are no links. What stands before a property's first colon is no type.
     """
     own = _parameters(of)
 
@@ -81,6 +82,8 @@ def escape(_: Sphinx, _what: str, _name: str, of: Any, _options: Any, lines: lis
         return f"``{found[1]}``" if found[1] in own else found[0]
 
     lines[:] = [_SPECIAL.sub(escaped, line) for line in lines]
+    if what == "property":
+        lines.insert(0, "\\ ")
 
 
 def _parameters(of: object) -> set[str]:

@@ -414,16 +414,18 @@ def test_large_architectures_have_logarithms() -> None:
 def test_closed_forms_are_the_functions(bound: bounds.Bound, activation: str) -> None:
     one_layer = bound in (bounds.zaslavsky, bounds.central)
     sizes = [2, 7] if one_layer else [2, 7, 6, 8]
-    expression = bounds.closed_form(bound, len(sizes) - 1, activation)
-    values = {f"n_{i}": size for i, size in enumerate(sizes)}
-    number = expression.subs({s: values[s.name] for s in expression.free_symbols}).doit()
     architecture = bounds.Architecture([*sizes, 1], activation, bias=bound is not bounds.central)
     try:
         expected = bound(architecture)
     except bounds.NotApplicable:
         assert activation == "hard_tanh"
         assert bound is bounds.central or bound.__name__.endswith("_lower")
+        with pytest.raises(bounds.NotApplicable):
+            bounds.closed_form(bound, len(sizes) - 1, activation)
     else:
+        expression = bounds.closed_form(bound, len(sizes) - 1, activation)
+        values = {f"n_{i}": size for i, size in enumerate(sizes)}
+        number = expression.subs({s: values[s.name] for s in expression.free_symbols}).doit()
         assert number == expected
 
 

@@ -26,25 +26,31 @@ def as_network(
 ) -> Network:
     """Whatever describes a network, as one.
 
-    A Network as it is; a list of (W, b) as a ReLU network; a PyTorch module; an ONNX model;
-    scikit-learn's perceptrons; a path's file, loaded.
-
     Parameters
     ----------
     obj
-        What describes the network.
+        A Network, which is returned as it is; a list of (W, b), as a ReLU network; a PyTorch module
+        (`pyexpr.io.torch.from_module`); an ONNX model (`pyexpr.io.onnx.from_model`); scikit-learn's
+        MLPClassifier or MLPRegressor (`pyexpr.io.sklearn.from_mlp`); or a path (`load`).
     input_shape
         The shape of one input, which a PyTorch module does not tell; unused by all others.
     output
-        Where to stop in a PyTorch module or an ONNX model: see `pyexpr.io`.
+        Where to stop in a PyTorch module or an ONNX model, as for their importers; at the end if
+        None.
+
+    Returns
+    -------
+    Network
 
     Raises
     ------
     TypeError
         `obj` is none of these.
     ValueError
-        `Network.dense`, an importer in `pyexpr.io` or `pyexpr.load` refuses it, the shape is
-        missing, or there is nowhere to stop.
+        `Network.dense`, the importer or `load` refuses it, the shape is missing, or there is no
+        such `output`.
+    OSError
+        The file cannot be opened.
     """
     if isinstance(obj, str | os.PathLike):
         from pyexpr.io import load

@@ -24,8 +24,8 @@ _INT8 = np.iinfo(np.int8)
 class PiecewiseLinear:
     """The continuous function phi with phi(breakpoints[0]) = value and given slopes.
 
-    Immutable; equal and hashed by value. A neuron's letter is `first_letter` plus the number of
-    breakpoints that its pre-activation has passed.
+    Immutable; equal and hashed by value. A neuron's letter, which names its piece, is
+    `first_letter` plus the number of breakpoints that its pre-activation has passed.
 
     Parameters
     ----------
@@ -98,7 +98,7 @@ class PiecewiseLinear:
         return result
 
     def coefficients(self, pieces: npt.NDArray[np.integer[Any]]) -> tuple[FloatArray, FloatArray]:
-        """Slopes and offsets with phi(z) = slope z + offset where z is on the given piece.
+        """Slopes and offsets: phi(z) = slope z + offset where z is on the given piece; unchecked.
 
         Parameters
         ----------
@@ -116,7 +116,7 @@ class PiecewiseLinear:
 
     @property
     def n_neurons(self) -> int | None:
-        """How many neurons the slopes are for; None: any number, all alike."""
+        """How many neurons the slopes are for; None if for any number, all alike."""
         return len(self.slopes) if self.slopes.ndim == 2 else None
 
     @cached_property
@@ -176,43 +176,123 @@ ActivationLike: TypeAlias = str | PiecewiseLinear
 
 
 def ReLU() -> PiecewiseLinear:
-    """max(0, z); letters 0 and 1."""
+    """max(0, z); letters 0 and 1.
+
+    Returns
+    -------
+    PiecewiseLinear
+    """
     return PiecewiseLinear([0.0], [0.0, 1.0])
 
 
 def LeakyReLU(negative_slope: float = 0.01) -> PiecewiseLinear:
-    """z for z > 0, negative_slope z below; letters 0 and 1."""
+    """z for z > 0, negative_slope z below; letters 0 and 1.
+
+    Parameters
+    ----------
+    negative_slope
+        The slope for z < 0.
+
+    Returns
+    -------
+    PiecewiseLinear
+
+    Raises
+    ------
+    TypeError, ValueError
+        `negative_slope` is no finite real number that float64 holds exactly.
+    """
     return PiecewiseLinear([0.0], [real_number("negative_slope", negative_slope), 1.0])
 
 
 def PReLU(negative_slopes: npt.ArrayLike) -> PiecewiseLinear:
-    """Leaky ReLU with a slope [n] for every neuron; letters 0 and 1."""
+    """Leaky ReLU with a slope for every neuron below 0; letters 0 and 1.
+
+    Parameters
+    ----------
+    negative_slopes : array_like [n]
+        The slope of each neuron of the layer for z < 0.
+
+    Returns
+    -------
+    PiecewiseLinear
+
+    Raises
+    ------
+    TypeError, ValueError
+        `negative_slopes` is no vector of finite real numbers that float64 holds exactly.
+    """
     below = real_array("negative_slopes", negative_slopes, 1)
     return PiecewiseLinear([0.0], np.column_stack([below, np.ones_like(below)]))
 
 
 def HardTanh(low: float = -1.0, high: float = 1.0) -> PiecewiseLinear:
-    """z clipped to [low, high]; letters -1, 0 and 1."""
+    """z clipped to [low, high]; letters -1, 0 and 1.
+
+    Parameters
+    ----------
+    low, high
+        Where it starts and ends to rise; low < high.
+
+    Returns
+    -------
+    PiecewiseLinear
+
+    Raises
+    ------
+    TypeError, ValueError
+        `low` or `high` is no finite real number that float64 holds exactly, or `low` is not below.
+    """
     return _clip(low, high, first_letter=-1)
 
 
 def Clip(low: float, high: float) -> PiecewiseLinear:
-    """z clipped to [low, high]; letters 0, 1 and 2."""
+    """z clipped to [low, high]; letters 0, 1 and 2.
+
+    Parameters
+    ----------
+    low, high
+        Where it starts and ends to rise; low < high.
+
+    Returns
+    -------
+    PiecewiseLinear
+
+    Raises
+    ------
+    TypeError, ValueError
+        `low` or `high` is no finite real number that float64 holds exactly, or `low` is not below.
+    """
     return _clip(low, high, first_letter=0)
 
 
 def ReLU6() -> PiecewiseLinear:
-    """z clipped to [0, 6]; letters 0, 1 and 2."""
+    """z clipped to [0, 6]; letters 0, 1 and 2.
+
+    Returns
+    -------
+    PiecewiseLinear
+    """
     return Clip(0.0, 6.0)
 
 
 def HardSigmoid() -> PiecewiseLinear:
-    """0 below -3, 1 above 3, and slope 1/6, rounded to float64, between; letters 0, 1 and 2."""
+    """0 below -3, 1 above 3, and slope 1/6, rounded to float64, between; letters 0, 1 and 2.
+
+    Returns
+    -------
+    PiecewiseLinear
+    """
     return PiecewiseLinear([-3.0, 3.0], [0.0, 1.0 / 6.0, 0.0])
 
 
 def Abs() -> PiecewiseLinear:
-    """|z|; letters 0 and 1."""
+    """|z|; letters 0 and 1.
+
+    Returns
+    -------
+    PiecewiseLinear
+    """
     return PiecewiseLinear([0.0], [-1.0, 1.0])
 
 

@@ -22,7 +22,7 @@ class Decisions(NamedTuple):
     filtered, proportional, adjoint, extended, exact : int
         How many of them each tier settled: float64 with a running error bound, weights and letters
         alone (two neurons' weights are proportional, or what one reads is off or cancels), float64
-        sensitivities on one cell, double-double arithmetic on one cell, exact integers.
+        sensitivities on one interval, double-double arithmetic on one interval, exact integers.
     smallest_gap : float
         How close the closest decision that is no tie was to one (inf if there was none), as the
         tier that decided computed it. Of a sign, |z - threshold| relative to |(w, b)| |(h, 1)|, the
@@ -40,7 +40,7 @@ class Decisions(NamedTuple):
 
     @property
     def filtered(self) -> int:
-        """What no later tier settled."""
+        """How many float64 with a running error bound settled: what no later tier did."""
         return self.asked - self.proportional - self.adjoint - self.extended - self.exact
 
 
@@ -50,7 +50,8 @@ class Certificate(NamedTuple):
     Attributes
     ----------
     signs : Decisions
-        On which side of a threshold a neuron is at a vertex.
+        Whether a neuron's pre-activation at an end or a breakpoint is above, below or at a
+        breakpoint of its activation.
     orders : Decisions
         Which of two breakpoints comes first, or that they are equal.
     slopes : Decisions
@@ -71,7 +72,7 @@ class Certificate(NamedTuple):
 
     @classmethod
     def together(cls, certificates: Iterable[Certificate]) -> Certificate:
-        """That of several results."""
+        """One certificate for several results: sums of their decisions, and the smallest gaps."""
         return cls(*map(_together, zip(*certificates, strict=True)))
 
     def __str__(self) -> str:
@@ -86,7 +87,12 @@ class Certificate(NamedTuple):
 
 
 class Count(int):
-    """An int that carries the `certificate` of its proof."""
+    """An int that carries the certificate of its proof; arithmetic with it gives plain ints.
+
+    Attributes
+    ----------
+    certificate : Certificate
+    """
 
     certificate: Certificate
 
@@ -100,9 +106,12 @@ class Count(int):
 
 
 class Counts(np.ndarray[Any, np.dtype[np.int64]]):
-    """An int64 array that carries the `certificate` of its proof.
+    """An int64 array that carries the certificate of its proof.
 
-    Arrays computed from it have none.
+    Attributes
+    ----------
+    certificate : Certificate or None
+        None of arrays that are computed from it.
     """
 
     certificate: Certificate | None = None

@@ -73,15 +73,15 @@ def count_regions(
     net
         Anything that `as_network` takes, or a NetworkStack.
     trajectory, x1
-        A trajectory, or two points, array_like [*input_shape]: real numbers that float64 holds
-        exactly; never modified. For many segments at once, each between a row of x0 and a row of
-        x1: array_like [lines, *input_shape], where one of them may be a single point; this takes a
-        net whose input shape is known, so that a PyTorch module goes through `as_network` first.
+        A trajectory, or two points x0 and x1, array_like [*input_shape]: real numbers that float64
+        holds exactly; never modified. For many segments at once, each between a row of x0 and a row
+        of x1: array_like [lines, *input_shape], where one of them may be a single point; this takes
+        a net whose input shape is known, so that a PyTorch module goes through `as_network` first.
     kind
         "linear": maximal intervals on which one affine map of x gives the network's output.
-        "activation": maximal intervals on which no neuron changes its letter, apart from isolated
-        points. On a closed trajectory the region through t = 0 = 1 is one. Corners of the
-        trajectory as such end no region.
+        "activation": maximal intervals on which no neuron changes its letter, the piece of its
+        activation, apart from isolated points. On a closed trajectory the region through t = 0 = 1
+        is one. Corners of the trajectory as such end no region.
     threads
         At most so many threads; None for what PYEXPR_NUM_THREADS says, or for all cores. No result
         depends on it.
@@ -95,7 +95,7 @@ def count_regions(
     Returns
     -------
     Count, or for many segments Counts, int64 [lines]
-        An int, or an array; its `certificate` says how it was proved. For a NetworkStack Counts:
+        An int, or an array; its `certificate` says how it was proved. For a `NetworkStack` Counts,
         int64 [networks] or [networks, lines], with one certificate for all.
 
     Raises
@@ -110,7 +110,8 @@ def count_regions(
         it names the first.
     ImportError, RuntimeError, MemoryError
         `device` asks for a GPU, and CuPy is not installed; there is no driver, or no GPU that will
-        do; its memory is too small for the network.
+        do; its memory is too small for the network. ImportError also where a bar is wanted and tqdm
+        is not installed.
     """
     _check_kind(kind)
     call = Call(thread_count(threads), find_device(device), progress, "regions")
@@ -146,7 +147,7 @@ def count_pairs(
 
     Raises
     ------
-    TypeError, ValueError, OverflowError
+    TypeError, ValueError, OverflowError, ImportError, RuntimeError, MemoryError
         As for `count_regions`; an overflow names the pair by its number.
     """
     _check_kind(kind)
@@ -211,9 +212,24 @@ def count_patterns(
 ) -> Count | Counts:
     """The number of distinct activation patterns along a trajectory, or on many segments.
 
-    Arguments, result and errors are those of `count_regions`. A pattern's points form a convex set,
-    so that on a line no pattern comes back, and this is the number of activation regions; a curve
-    may come back to a pattern, and distinct patterns are kept in memory.
+    A pattern is the letters of all neurons. Its points form a convex set, so that on a line no
+    pattern comes back, and this is the number of activation regions; a curve may come back to a
+    pattern, and distinct patterns are kept in memory.
+
+    Parameters
+    ----------
+    net, trajectory, x1, threads, progress, device
+        As for `count_regions`.
+
+    Returns
+    -------
+    Count, or for many segments Counts, int64 [lines]
+        As for `count_regions`.
+
+    Raises
+    ------
+    TypeError, ValueError, OverflowError, ImportError, RuntimeError, MemoryError
+        As for `count_regions`.
     """
     call = Call(thread_count(threads), find_device(device), progress, "patterns")
     question = Question("activation" if is_segment(trajectory) else "patterns")
@@ -280,19 +296,20 @@ def count_transitions(
     net, trajectory, x1, threads, progress, device
         As for `count_regions`.
     per
-        "total", "layer" or "neuron".
+        "total": all together. "layer": in each hidden layer. "neuron": of each neuron, layer by
+        layer.
 
     Returns
     -------
-    Count (an int), or Counts: int64 [hidden layers], or [neurons], layer by layer
-        For many segments Counts: int64 [lines], [lines, hidden layers] or [lines, neurons]; for a
-        NetworkStack with a first axis of the networks before these. Their `certificate` says how
+    Count, or per "layer" or "neuron" Counts, int64 [hidden layers] or [neurons]
+        For many segments Counts, int64 [lines], [lines, hidden layers] or [lines, neurons]; for a
+        `NetworkStack` with a first axis of the networks before these. Their `certificate` says how
         they were proved.
 
     Raises
     ------
-    TypeError, ValueError, OverflowError
-        As for `count_regions`, and for an unknown `per`.
+    TypeError, ValueError, OverflowError, ImportError, RuntimeError, MemoryError
+        As for `count_regions`; ValueError also for an unknown `per`.
     """
     if per not in ("total", "layer", "neuron"):
         raise ValueError(f'per is {per!r}; it must be "total", "layer" or "neuron"')

@@ -74,6 +74,10 @@ class Network:
             One for all hidden layers, or a list with one for each: a PiecewiseLinear, or
             "relu", "leaky_relu", "hard_tanh", "relu6", "hard_sigmoid", "abs".
 
+        Returns
+        -------
+        Network
+
         Raises
         ------
         TypeError
@@ -110,8 +114,14 @@ class Network:
             [inputs, hidden..., outputs], each at least 1.
         activation
             As for `Network.dense`.
+        weight_variance, bias_variance
+            Not negative; a layer's fan_in is the number of its inputs.
         seed
             A non-negative integer, or the numpy Generator to draw from.
+
+        Returns
+        -------
+        Network
 
         Raises
         ------
@@ -131,7 +141,7 @@ class Network:
 
     @property
     def graph(self) -> Graph:
-        """The network's tensors, and what makes each of them."""
+        """The network's tensors, and what makes each of them, as `print(net)` shows them."""
         return self._graph
 
     @property
@@ -154,17 +164,17 @@ class Network:
 
     @property
     def input_shape(self) -> tuple[int, ...]:
-        """Of what the network is given."""
+        """The shape of one input, without a batch's dimension."""
         return self._graph.input_shape
 
     @property
     def output_shape(self) -> tuple[int, ...]:
-        """Of what the network returns."""
+        """The shape of one output."""
         return self._graph.output_shape
 
     @property
     def neurons_per_layer(self) -> tuple[int, ...]:
-        """The neurons of each activation, in the graph's order."""
+        """How many neurons each hidden layer has; windows of max pooling are neurons, too."""
         return tuple(math.prod(layer.shape) for layer in self._graph.layers)
 
     @property

@@ -23,6 +23,21 @@ class NetworkStack(Sequence[Network]):
 
     An immutable sequence: a slice is a stack again. `count_regions` and the other counts take one
     wherever they take a network; the first axis of what they return is then the networks.
+
+    Parameters
+    ----------
+    networks
+        At least one, each of them anything that `as_network` takes.
+    input_shape
+        As for `as_network`.
+
+    Raises
+    ------
+    TypeError
+        `networks` cannot be gone through, or holds what is no network.
+    ValueError
+        There is none, `as_network` refuses one, or one has another architecture than the first:
+        other shapes, operations or activations. The message names it by its number.
     """
 
     __slots__ = ("__weakref__", "_networks")
@@ -32,23 +47,6 @@ class NetworkStack(Sequence[Network]):
     def __init__(
         self, networks: Iterable[NetworkLike], *, input_shape: Sequence[int] | None = None
     ) -> None:
-        """The networks, in this order.
-
-        Parameters
-        ----------
-        networks
-            At least one, each of them anything that `as_network` takes.
-        input_shape
-            As for `as_network`.
-
-        Raises
-        ------
-        TypeError
-            `networks` cannot be gone through, or holds what is no network.
-        ValueError
-            There is none, `as_network` refuses one, or one has another architecture than the
-            first: other shapes, operations or activations. The message names it by its number.
-        """
         if not isinstance(networks, Iterable) or isinstance(
             networks, str | bytes | os.PathLike | Mapping
         ):
@@ -86,6 +84,10 @@ class NetworkStack(Sequence[Network]):
         seeds
             A seed for each network, at least one; n for range(n).
 
+        Returns
+        -------
+        NetworkStack
+
         Raises
         ------
         TypeError, ValueError
@@ -99,17 +101,17 @@ class NetworkStack(Sequence[Network]):
 
     @property
     def input_shape(self) -> tuple[int, ...]:
-        """Of what each network is given."""
+        """The shape of one input."""
         return self._networks[0].input_shape
 
     @property
     def output_shape(self) -> tuple[int, ...]:
-        """Of what each network returns."""
+        """The shape of one output."""
         return self._networks[0].output_shape
 
     @property
     def neurons_per_layer(self) -> tuple[int, ...]:
-        """Of each network: the neurons of each activation, in the graph's order."""
+        """As of each `Network`."""
         return self._networks[0].neurons_per_layer
 
     @property

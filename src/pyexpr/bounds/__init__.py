@@ -10,12 +10,12 @@ activation
 log10
     True for the logarithm of the bound to base 10, a float, correct to about 15 digits.
 
-and returns an int. Of more than 4,300 digits, which Python does not print, it is refused by an
-OverflowError that says how many there are; its logarithm can be had. `NotApplicable`, a ValueError,
-says which condition of a bound does not hold; another ValueError or a TypeError what is wrong with
-the sizes. In formulas n_0 is the number of inputs, n_1, ..., n_L are the widths of the hidden
-layers, and p is the number of breakpoints of the activation: 1 for ReLU and leaky ReLU, 2 for
-hard-tanh.
+and of what it names besides, and returns an int. Of more than 4,300 digits, which Python does not
+print, it is refused by an OverflowError that says how many there are; its logarithm can be had.
+`NotApplicable`, a ValueError, says which condition of a bound does not hold; another ValueError or
+a TypeError what is wrong with the arguments. In formulas n_0 is the number of inputs, n_1, ..., n_L
+are the widths of the L hidden layers, C(n, j) is a binomial coefficient, and p is the number of
+breakpoints of the activation: 1 for ReLU and leaky ReLU, 2 for hard-tanh.
 
 `table` gives all that apply, sharpest first, beside the exact count.
 """

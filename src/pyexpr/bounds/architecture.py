@@ -57,7 +57,7 @@ class Elementwise:
     bottleneck: bool = True
 
     def switches(self, degree: int) -> int:
-        """In an interval on which pre-activations are polynomials of this degree, at most."""
+        """The most transitions where pre-activations are polynomials of this degree."""
         return degree * self.breakpoints * self.width
 
 
@@ -78,6 +78,7 @@ class Pooling:
 
     @property
     def width(self) -> int:
+        """Neurons: as many as windows."""
         return sum(count for _, count in self.windows)
 
     @property
@@ -86,7 +87,7 @@ class Pooling:
         return sum(count * (size * (size - 1) // 2) for size, count in self.windows)
 
     def switches(self, degree: int) -> int:
-        """In an interval on which the entries are polynomials of this degree, at most.
+        """The most transitions where the entries are polynomials of this degree.
 
         The maximum of k functions of which two meet at most s times has at most k pieces for s = 1,
         2k - 1 for s = 2 (Davenport and Schinzel 1965), and one more than all meetings in general.
@@ -189,7 +190,7 @@ class Architecture:
         return self
 
     def on(self, dimension: int) -> Architecture:
-        """That of the network on a section of its input space of at most this dimension."""
+        """The same on a section of the input space of at most this dimension."""
         section = Architecture.__new__(Architecture)
         section._set(**{f.name: getattr(self, f.name) for f in fields(self)})
         section._set(inputs=min(self.inputs, dimension), network=None)
@@ -210,7 +211,7 @@ class Architecture:
         return all(layer.bottleneck for layer in self.layers)
 
     def require_relu(self, what: str) -> tuple[int, ...]:
-        """The widths of a chain of ReLU layers.
+        """The widths of a chain of ReLU layers; `what` is named by the error.
 
         Raises
         ------

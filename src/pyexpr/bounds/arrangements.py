@@ -29,7 +29,8 @@ def central(architecture: Architecture, one: Number) -> Number:
     All hyperplanes pass through the origin. Patterns that only points on hyperplanes have, as the
     origin may, are not among these.
 
-    Conditions: one hidden layer of ReLU or leaky ReLU, biases 0. Attained in general position.
+    Conditions: one hidden layer that bends at 0 only, as of ReLU, leaky ReLU or absolute values,
+    and biases 0. Attained in general position.
     Source: Zaslavsky (1975).
     """
     layer = _single(architecture)

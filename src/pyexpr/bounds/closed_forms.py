@@ -25,19 +25,25 @@ def closed_form(bound: Bound, depth: int, activation: ActivationLike = "relu") -
     Parameters
     ----------
     bound
-        A function of `pyexpr.bounds` that has a closed form: not `serra_2018`, a sum over all
-        (j_1, ..., j_L), nor those of it, nor what depends on weights or curves.
+        `zaslavsky`, `central`, `all_patterns`, `montufar_2017`, `raghu_2017`, `line`,
+        `line_product`, `circle`, `pascanu_2013_lower`, `montufar_2014_lower`, `arora_2018_lower`,
+        `serra_2018_lower` or `serra_2018_zonotope_lower`.
     depth
         From 1 to 1000; 1 for `zaslavsky` and `central`.
     activation
         As for the bounds.
+
+    Returns
+    -------
+    sympy.Expr
 
     Raises
     ------
     ImportError
         sympy is not installed.
     TypeError, ValueError
-        Another depth, a bound without a closed form, or an unknown activation.
+        Another depth, a bound without a closed form, or an activation that is unknown or that the
+        bound does not hold for.
     """
     try:
         import sympy
@@ -56,7 +62,9 @@ def closed_form(bound: Bound, depth: int, activation: ActivationLike = "relu") -
         raise ValueError(f"bound is {bound!r}; those that have a closed form are {known}")
     if bound in (zaslavsky, central) and layers != 1:
         raise ValueError(f"depth is {layers}; {bound.__name__} holds for one layer")
-    kind = Architecture([1, 3, 1], activation).layers[0]
+    wide = Architecture([2, *[6] * layers, 1], activation, bias=bound is not central)
+    bound(wide, log10=True)  # refuses an activation that it does not hold for
+    kind = wide.layers[0]
     assert isinstance(kind, Elementwise)
     widths = sympy.symbols(f"n_0:{layers + 1}", integer=True, positive=True)
     return make(widths, kind)

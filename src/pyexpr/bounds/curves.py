@@ -41,13 +41,13 @@ def arc(architecture: Architecture, one: Number, angle: float = math.pi / 2) -> 
     and pass 0 once in a half turn: an arc of at most pi has the regions of its chord, `line`. A
     longer one is a part of the full turn, which has 2 p n_1 prod_{l >= 2} (p n_l + 1) then.
 
+    Conditions: arcs around the origin if there are no biases; none otherwise.
+    Source: derived here; Raghu et al. (2017) use quarter arcs.
+
     Parameters
     ----------
     angle : float
         In radians, above 0 and at most math.tau, which closes the arc.
-
-    Conditions: arcs around the origin if there are no biases; none otherwise.
-    Source: derived here; Raghu et al. (2017) use quarter arcs.
     """
     radians = real_number("angle", angle)
     if not 0 < radians <= math.tau:
@@ -75,15 +75,15 @@ def curve(
     `polyline`. The maximum of k entries has at most k - 1 breakpoints for d = 1, 2 (k - 1) for
     d = 2, and d k (k - 1) / 2 for larger d.
 
+    Conditions: none.
+    Source: derived here.
+
     Parameters
     ----------
     degrees : sequence of int
         Of each piece, at least 1.
     closed : bool
         Whether the curve is; then there is one region less, but at least one.
-
-    Conditions: none.
-    Source: derived here.
     """
     if not isinstance(degrees, list | tuple) or not degrees:
         raise TypeError(f"degrees is {what(degrees)}; it must be a list of integers, not empty")

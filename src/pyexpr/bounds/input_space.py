@@ -62,8 +62,8 @@ def raghu_2017(architecture: Architecture, one: Number) -> Number:
     k >= 2 if ReLU, since then sum_{j <= m} C(k, j) p^j <= (p k)^m. For m = 1 the O hides a factor
     that is exponential in depth: on a line (k + 1)^n is attained, and (1 + 1/k)^n is no constant.
 
-    Conditions: all layers of ReLU or leaky ReLU, or all of hard-tanh; as a bound, as above. It is
-    refused where it is none.
+    Conditions: p breakpoints in all layers, for which it is (p k)^{m n}; as a bound, as above. It
+    is refused where it is none.
     Source: Raghu, Poole, Kleinberg, Ganguli, Sohl-Dickstein, "On the expressive power of deep
     neural networks" (2017), Theorem 1; the condition is derived here.
     """

@@ -65,6 +65,20 @@ def line_is_attained(net: ArchitectureLike, *, activation: ActivationLike | None
     So for chains of dense layers of ReLU, if no width is 2 but at most the last one, and one or two
     before it; of leaky ReLU with a positive slope; of hard-tanh; and of these mixed. The weights of
     convolutions are not free.
+
+    Parameters
+    ----------
+    net, activation
+        As for all bounds.
+
+    Returns
+    -------
+    bool
+
+    Raises
+    ------
+    TypeError, ValueError
+        As for all bounds.
     """
     architecture = as_architecture(net, activation)
     layers = architecture.layers
@@ -113,15 +127,15 @@ def polyline(
 
     f is `line`. A breakpoint at a corner is one of a neighbouring segment, made a little longer.
 
+    Conditions: none.
+    Source: derived here.
+
     Parameters
     ----------
     segments : int
         s, at least 1; 2 if closed.
     closed : bool
         Whether the last ends where the first begins.
-
-    Conditions: none.
-    Source: derived here.
     """
     count = integer("segments", segments, 2 if closed else 1)
     breakpoints = count * (most_on_line(architecture, one) - 1)

@@ -22,7 +22,7 @@ _CONTEXT = Context(prec=40, Emax=MAX_EMAX, Emin=MIN_EMIN)
 
 
 class Bound(Protocol):
-    """A function of an architecture; see `pyexpr.bounds` for what all of them take."""
+    """The type of the bounds: functions of an architecture, as `pyexpr.bounds` says."""
 
     __name__: str
 

@@ -35,14 +35,14 @@ def serra_ramalingam_2020(architecture: Architecture, one: Number, domain: Line 
     times what the neuron there can reach on the domain, are above 0; rounded upwards. So the bound
     is one for this network on this domain: it can be far below those for its architecture.
 
+    Conditions: a Network that is a chain of dense ReLU layers.
+    Source: Serra, Ramalingam, "Empirical bounds on linear regions of deep rectifier networks"
+    (2020). The proof, and how A and I are bounded, are derived here.
+
     Parameters
     ----------
     domain : Line, or (low, high), array_like [*input_shape]
         A segment, d = 1, or the box between two points, d = n_0.
-
-    Conditions: a Network that is a chain of dense ReLU layers.
-    Source: Serra, Ramalingam, "Empirical bounds on linear regions of deep rectifier networks"
-    (2020). The proof, and how A and I are bounded, are derived here.
     """
     architecture.require_relu("serra_ramalingam_2020")
     network = architecture.network

@@ -54,8 +54,9 @@ class Row:
     holds : str
         For what.
     log10 : float
+        Of the bound.
     value : int or None
-        None if it has more than 100 digits.
+        The bound; None if it has more than 100 digits.
     count : int or None
         The exact count of what is bounded; None if nothing was counted.
     """
@@ -69,13 +70,18 @@ class Row:
 
     @property
     def log10_share(self) -> float | None:
-        """Of the count over the bound."""
+        """The logarithm of count / bound to base 10; None if nothing was counted."""
         return None if self.count is None else math.log10(self.count) - self.log10
 
 
 @dataclass(frozen=True)
 class Exact:
-    """The exact counts of a network along the trajectory."""
+    """The exact counts of a network along the trajectory.
+
+    Attributes
+    ----------
+    activation_regions, linear_regions, patterns, transitions : int
+    """
 
     activation_regions: int
     linear_regions: int
@@ -125,11 +131,16 @@ def table(
         A network, whose regions are counted; or an `Architecture`, or sizes, of which only
         the bounds are told.
     trajectory, x1
-        As for `count_regions`. Without weights it may be left out, for any segment.
+        A trajectory, or two points, array_like [*input_shape], as for `count_regions`. Without
+        weights it may be left out, for any segment.
     activation
-        With sizes.
+        With sizes: "relu" unless given.
     progress
         As for `count_regions`.
+
+    Returns
+    -------
+    Table
 
     Raises
     ------

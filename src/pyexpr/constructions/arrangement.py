@@ -31,6 +31,10 @@ def arrangement(sizes: Sequence[int], activation: ActivationLike = "relu") -> Sp
     activation
         Any with one or two breakpoints.
 
+    Returns
+    -------
+    SpaceConstruction
+
     Raises
     ------
     TypeError

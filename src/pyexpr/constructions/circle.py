@@ -43,6 +43,10 @@ def circle(sizes: Sequence[int]) -> Construction:
         [inputs, hidden..., outputs], at least 2 inputs; the circle is the unit circle in the first
         two. Output k is k times the first one.
 
+    Returns
+    -------
+    Construction
+
     Raises
     ------
     TypeError
@@ -57,6 +61,15 @@ def arc(sizes: Sequence[int]) -> Construction:
     """The network of `circle`, on an arc of nearly a full turn, whose ends share a region.
 
     It has one region more than the circle: the maximum of any open arc for up to two hidden layers.
+
+    Parameters
+    ----------
+    sizes
+        As for `circle`.
+
+    Returns
+    -------
+    Construction
 
     Raises
     ------

@@ -50,7 +50,7 @@ class SpaceConstruction:
 
     @cached_property
     def trajectory(self) -> Polyline:
-        """Through a point of every region, so that its patterns are as many as the regions.
+        """A Polyline through a point of every region: as many patterns are on it as regions.
 
         The points are rounded to float64; the regions are wider by far.
 

@@ -42,6 +42,10 @@ def folding(sizes: Sequence[int], kind: Kind = "serra") -> SpaceConstruction:
         n_l // n + 1 where n_l >= 3 n (Serra, Tjandraatmadja and Ramalingam 2018), elsewhere as
         "montufar".
 
+    Returns
+    -------
+    SpaceConstruction
+
     Raises
     ------
     TypeError

@@ -48,6 +48,10 @@ def line(
         One for all hidden layers, or a list with one for each: ReLU, leaky ReLU with a slope of at
         most 1 - 2^-10, Abs, HardTanh, Clip, ReLU6 or HardSigmoid.
 
+    Returns
+    -------
+    Construction
+
     Raises
     ------
     TypeError

@@ -19,6 +19,15 @@ def tent(depth: int) -> Construction:
     Hidden layers of two ReLUs, of which one is always on. Not the maximum: see `line`. Telgarsky
     (2015), "Representation benefits of deep feedforward networks".
 
+    Parameters
+    ----------
+    depth
+        Hidden layers, at least 1.
+
+    Returns
+    -------
+    Construction
+
     Raises
     ------
     TypeError, ValueError

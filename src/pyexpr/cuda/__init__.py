@@ -1,6 +1,6 @@
 """Counting on a GPU: device="cuda" of the counting functions.
 
-The engine works on arrays, CuPy's on a GPU; its kernels stand in headers that hosts compile, too.
+Needs CuPy: pip install "pyexpr-regions[cuda13]", or [cuda12] for a driver of CUDA 12.
 """
 
 from __future__ import annotations
@@ -11,9 +11,16 @@ __all__ = ["is_available"]
 
 
 def is_available(number: int = 0) -> bool:
-    """Whether a count can run on the GPU of that number.
+    """Whether a count can run on a GPU; `pyexpr.count_regions(..., device="cuda")` says why not.
 
-    `pyexpr.count_regions(..., device="cuda")` says what is missing.
+    Parameters
+    ----------
+    number
+        The GPU's, counted from 0.
+
+    Returns
+    -------
+    bool
     """
     try:
         find_device(f"cuda:{number}")

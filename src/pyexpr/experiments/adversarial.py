@@ -301,15 +301,15 @@ def adversarial(
     model
         "perceptron" or "convolutional".
     width, depth
-        Of a perceptron's hidden layers; convolutional ones are what `modules.convolutional` makes.
+        Of a perceptron's hidden layers. Convolutional networks are those of `noise` by default.
     weight_variance
         Of the initial weights, times the fan-in.
     data
         As for `load_data`: a name or a path to a .npz file.
     train_images, test_images
-        How many; all if None.
+        How many, at least 2; all if None.
     epochs, rate
-        As for `learning.train`.
+        Of gradient descent with momentum: passes over the images, and learning rate.
     radius
         How far a pixel may move, in the training images' standard deviation of a pixel.
     attack_steps
@@ -317,16 +317,23 @@ def adversarial(
     images
         Test images of each network, chosen at random among those that it classifies right.
     networks
-        At least 2. Network i is drawn and trained, and its images are chosen, by seed + i.
+        At least 2.
+    seed
+        Network i is drawn and trained, and its images are chosen, by seed + i.
     executor, path, progress
         As for `sweep`.
+
+    Returns
+    -------
+    AdversarialResult
 
     Raises
     ------
     TypeError, ValueError
-        An argument that will not do.
+        Less of something than that, an unknown `model` or a radius that is not positive.
     RuntimeError
-        A cell failed, as when fewer images are classified right.
+        A network failed, as where the data set is unknown, or fewer images are classified right;
+        see `sweep`.
     """
     parameters = arguments_of(locals())
     if model not in ("perceptron", "convolutional"):

@@ -215,10 +215,16 @@ def circle(
     executor, path, progress
         As for `sweep`.
 
+    Returns
+    -------
+    CircleResult
+
     Raises
     ------
     TypeError, ValueError
-        Fewer of something than that, or what `Network.random` refuses.
+        Fewer of something than that, or a negative variance.
+    RuntimeError
+        A network failed; see `sweep`.
     """
     parameters = arguments_of(locals())
     k, layers = integer("width", width, 2), integer("depth", depth, 2)

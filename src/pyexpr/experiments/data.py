@@ -137,6 +137,10 @@ def load_data(
     download
         Whether torchvision may download files that are missing; nothing is downloaded otherwise.
 
+    Returns
+    -------
+    DataSet
+
     Raises
     ------
     TypeError
@@ -144,7 +148,7 @@ def load_data(
     ValueError
         An unknown name; or a file that is malformed: no archive, arrays missing, of wrong types or
         shapes, empty or not finite, numbers of images and labels that differ, training images that
-        are all one colour, more than float32 or MAX_BYTES hold.
+        are all one colour, more than float32 or 2 GiB hold.
     ImportError
         scikit-learn or torchvision is not installed, or torchvision does not fit torch.
     OSError

@@ -272,19 +272,30 @@ def growth(
     Parameters
     ----------
     activations
-        "relu" and "hard_tanh" are compared with theory.
+        Of "relu" and "hard_tanh".
     weight_variances, bias_variances, widths
-        What is varied.
+        What is varied, at least one of each.
     width, weight_variance
         What is held where the other is varied.
     depth
-        Hidden layers.
+        Hidden layers, at least 2.
     networks
         Of every setting, at least 2.
     seed
         Network i of a setting is drawn by seed + i.
     executor, path, progress
         As for `sweep`.
+
+    Returns
+    -------
+    GrowthResult
+
+    Raises
+    ------
+    TypeError, ValueError
+        Fewer of something than that, or an unknown activation.
+    RuntimeError
+        A network failed, such as one with a negative variance; see `sweep`.
     """
     parameters = arguments_of(locals())
     hold(parameters, activations=1, weight_variances=1, bias_variances=1, widths=1)

@@ -409,10 +409,12 @@ def noise(
     train_images, test_images
         How many are used, at least 2 for testing; None for all.
     channels, dense
-        Of the convolutions, block by block, and of the dense layer. Images' height and width are
-        divisible by 2 to the power of blocks.
-    activation, weight_variance, bias_variance
-        As for random networks everywhere; "relu" or "hard_tanh".
+        Of 3 x 3 convolutions, block by block, behind each of which is a mean over 2 x 2, and of the
+        dense layer. Images' height and width are divisible by 2 to the power of blocks.
+    activation
+        "relu" or "hard_tanh".
+    weight_variance, bias_variance
+        Of the initial weights, times the fan-in, and of the initial biases.
     epochs, rate, batch
         Of gradient descent with momentum: passes over the images, at least 1, learning rate, and
         images in a minibatch, at least 2.
@@ -435,6 +437,17 @@ def noise(
         Network i, its images' order, its noise and its lines are drawn by seed + i.
     executor, path, progress
         As for `sweep`.
+
+    Returns
+    -------
+    NoiseResult
+
+    Raises
+    ------
+    TypeError, ValueError
+        Less of something than that, or another number that is out of its range.
+    RuntimeError
+        A network failed, as where the data set is unknown or not there; see `sweep`.
     """
     parameters = arguments_of(locals())
     at_least(parameters, train_images=2, test_images=2, epochs=1, batch=2, networks=2, seed=0)

@@ -400,12 +400,17 @@ def patterns(
         As for `count_regions`. All processes of an executor use the same GPU, and have to be
         spawned, not forked.
 
+    Returns
+    -------
+    PatternsResult
+
     Raises
     ------
     TypeError, ValueError
-        Fewer of something than that, what `Network.random` refuses, or an unknown `device`.
+        Fewer of something than that, or an unknown `device`.
     ImportError, RuntimeError
-        `device` asks for a GPU, and none can be had: before anything is run.
+        `device` asks for a GPU, and none can be had: before anything is run. RuntimeError also
+        where a network failed, such as one with a negative variance; see `sweep`.
     """
     find_device(device)
     parameters = arguments_of(locals())

@@ -248,8 +248,12 @@ def remaining_depth(
         How many are used, at least 2 for testing; None for all.
     depth
         Hidden layers, at least 3: layer 0 is trained and shown, and the others are compared.
-    width, activation, weight_variance, bias_variance
-        As for random networks everywhere; "relu" or "hard_tanh".
+    width
+        Of hidden layers.
+    activation
+        "relu" or "hard_tanh".
+    weight_variance, bias_variance
+        As for `Network.random`.
     epochs, rate, batch
         Of gradient descent with momentum: passes over the images, at least 1, learning rate, and
         images in a minibatch, at least 2.
@@ -265,12 +269,17 @@ def remaining_depth(
         As for `count_regions`; training takes the CPU. All processes of an executor use the same
         GPU, and have to be spawned, not forked.
 
+    Returns
+    -------
+    RemainingDepthResult
+
     Raises
     ------
     TypeError, ValueError
         Less of something than that, or an unknown `device`.
     ImportError, RuntimeError
-        `device` asks for a GPU, and none can be had: before anything is run.
+        `device` asks for a GPU, and none can be had: before anything is run. RuntimeError also
+        where a network failed, as where the data set is unknown or not there; see `sweep`.
     """
     find_device(device)
     parameters = arguments_of(locals())

@@ -59,6 +59,10 @@ def reproduce(
         As for `count_regions`, of an experiment that counts; one that traces takes "cpu" only. All
         workers use the same GPU.
 
+    Returns
+    -------
+    Result
+
     Raises
     ------
     ImportError

@@ -88,9 +88,15 @@ class Result(ABC):
     def save(self, directory: str | os.PathLike[str]) -> tuple[Path, Path]:
         """Write NAME.npz, the arrays, and NAME.json: parameters, versions, table and claims.
 
+        Parameters
+        ----------
+        directory
+            Made if there is none.
+
         Returns
         -------
-        The two paths; `load_result` reads them back.
+        tuple of Path
+            The two files; `load_result` takes the second.
 
         Raises
         ------
@@ -132,6 +138,10 @@ def load_result(path: str | os.PathLike[str]) -> Result:
     ----------
     path
         Of NAME.json, with NAME.npz beside it.
+
+    Returns
+    -------
+    Result
 
     Raises
     ------

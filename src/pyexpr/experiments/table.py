@@ -36,7 +36,7 @@ class Table:
         return "\n".join(line.rstrip() for line in lines)
 
     def markdown(self) -> str:
-        """The same for a document."""
+        """A table in Markdown."""
         head, *rows = self._cells()
         return "\n".join(map(markdown_row, [head, ["---"] * len(head), *rows]))
 

@@ -394,28 +394,37 @@ def training(
     norms
         Of "none" and "batch".
     width, depth
-        Of a perceptron's hidden layers; convolutional ones are what `modules.convolutional` makes.
+        Of a perceptron's hidden layers, at least 2 layers. Convolutional networks are those of
+        `noise` by default.
     data
         As for `load_data`: a name or a path to a .npz file.
     train_images, test_images
-        How many; all if None.
+        How many, at least 2; all if None.
     epochs, rate, batch
-        As for `learning.train`.
+        Of gradient descent with momentum: passes over the images, at least 1, learning rate, and
+        images in a minibatch, at least 2.
     moments
         How many steps are measured behind step 0, spread evenly on a logarithmic scale.
     pairs
         Of test images, and of random points, at each step; each image is in one pair at most.
     networks
-        Of every setting, at least 2. Network i is drawn, trained and given its points by seed + i.
+        Of every setting, at least 2.
+    seed
+        Network i is drawn, trained and given its points by seed + i.
     executor, path, progress
         As for `sweep`.
+
+    Returns
+    -------
+    TrainingResult
 
     Raises
     ------
     TypeError, ValueError
-        An argument that will not do.
+        Less of something than that, or an unknown `model` or norm.
     RuntimeError
-        A cell failed, as when there are fewer test images than pairs need.
+        A network failed, as where the data set is unknown or has fewer test images than `pairs`
+        need; see `sweep`.
     """
     parameters = arguments_of(locals())
     if model not in _CURVES:

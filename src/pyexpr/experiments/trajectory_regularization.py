@@ -52,7 +52,7 @@ class TrajectoryRegularizationResult(Result):
     Attributes
     ----------
     variant : str [V]
-        Of `VARIANTS`.
+        "none", "batch", "trajectory" or "exact".
     rate : float64 [R]
         Learning rates.
     loss, train, test : float64 [V, R, networks, epochs]
@@ -76,9 +76,9 @@ class TrajectoryRegularizationResult(Result):
     regions: FloatArray
 
     def final(self, variant: str) -> FloatArray:
-        """Test accuracies at the end, at the rate that trains best: float64 [networks].
+        """A variant's test accuracies at the end, at the rate that trains best: float64 [networks].
 
-        That with the highest mean accuracy on the training images.
+        That is the one with the highest mean accuracy on the training images.
         """
         (index,) = np.flatnonzero(self.variant == variant)
         best = np.argmax(self.train[index, :, :, -1].mean(axis=1))
@@ -201,24 +201,42 @@ def trajectory_regularization(
 
     Parameters
     ----------
-    data, train_images, test_images
-        As for `load_data` and `DataSet.subset`.
+    data
+        As for `load_data`.
+    train_images, test_images
+        How many are used, at least 2; None for all.
     variants
-        Of `VARIANTS`: nothing before the activations, batch normalisation, or
-        `pyexpr.torch.TrajectoryRegularization` with `strength` times its penalty added to the
-        loss. Its path runs through the minibatch, as in the paper; in "exact" it is the segment
-        between the minibatch's first two images, whose exact images are measured, which takes much
-        longer.
+        What is before the activations: "none", "batch" for batch normalisation, or "trajectory" for
+        `pyexpr.torch.TrajectoryRegularization`, whose path runs through the minibatch, as in the
+        paper. In "exact" its path is the segment between the minibatch's first two images, whose
+        exact images are measured, which takes much longer.
     rates
         Learning rates; every variant is judged at its best one.
+    strength
+        How many times the penalty of trajectory regularisation is added to the loss.
     channels, dense, weight_variance
-        As for `modules.convolutional`.
+        As for `noise`.
+    epochs, batch
+        Passes over the images, at least 1, and images in a minibatch, at least 2.
     segments
-        How many, between test images, are counted.
+        How many, between test images, are counted, at least 1.
     networks
-        Networks of each kind; the i-th is drawn and trained by seed + i.
+        Networks of each kind, at least 2.
+    seed
+        Network i is drawn and trained by seed + i.
     executor, path, progress
         As for `sweep`.
+
+    Returns
+    -------
+    TrajectoryRegularizationResult
+
+    Raises
+    ------
+    TypeError, ValueError
+        Less of something than that, or an unknown variant.
+    RuntimeError
+        A network failed, as where the data set is unknown or not there; see `sweep`.
     """
     parameters = arguments_of(locals())
     hold(parameters, variants=1, rates=1, channels=0)

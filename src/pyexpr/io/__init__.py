@@ -17,16 +17,21 @@ def load(path: str | os.PathLike[str], *, output: str | None = None) -> Network:
     Parameters
     ----------
     path
-        The file.
+        The file: an ONNX model (`pyexpr.io.onnx.load`), what `save` wrote, or a .nnet file as it
+        stands (`pyexpr.io.nnet.load`).
     output
         The tensor of an ONNX model to stop at; its only output if None.
+
+    Returns
+    -------
+    Network
 
     Raises
     ------
     OSError
         The file cannot be opened.
     ValueError
-        The suffix is unknown, the file is malformed, or it is no ONNX model and has no `output`.
+        The suffix is unknown, the file is malformed, or `output` is given for another format.
     ImportError
         It is an ONNX model, and onnx is not installed.
     """

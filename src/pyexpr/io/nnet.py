@@ -29,6 +29,10 @@ def load(path: str | os.PathLike[str], *, normalize: bool = False) -> Network:
         ranges (as products with 1 / range, rounded), and turns its outputs back likewise. Without,
         it is what stands in the file's layers. Inputs are never clipped to the file's limits.
 
+    Returns
+    -------
+    Network
+
     Raises
     ------
     OSError

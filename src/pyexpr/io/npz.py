@@ -46,6 +46,13 @@ def load(path: str | os.PathLike[str]) -> Network:
 def save(net: Network, path: str | os.PathLike[str]) -> None:
     """Write the network to a .npz file, all of it or nothing; `load` returns it bit for bit.
 
+    Parameters
+    ----------
+    net : Network
+        A chain of dense layers.
+    path
+        Ends in .npz.
+
     Raises
     ------
     TypeError

@@ -62,6 +62,17 @@ def load(path: str | os.PathLike[str], output: str | None = None) -> Network:
 
     Weights in files beside it are read if they lie in its folder.
 
+    Parameters
+    ----------
+    path
+        The file.
+    output
+        The tensor to stop at; the model's only output if None.
+
+    Returns
+    -------
+    Network
+
     Raises
     ------
     OSError
@@ -95,6 +106,10 @@ def from_model(
         The tensor to stop at; the model's only output if None.
     folder
         Where weights may lie that the model keeps in other files; none are read if None.
+
+    Returns
+    -------
+    Network
 
     Raises
     ------

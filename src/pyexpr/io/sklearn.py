@@ -17,6 +17,15 @@ if TYPE_CHECKING:
 def from_mlp(mlp: MLPClassifier | MLPRegressor) -> Network:
     """A fitted perceptron as a network, up to what the output's softmax or logistic is given.
 
+    Parameters
+    ----------
+    mlp
+        An MLPClassifier or MLPRegressor with activation "relu" or "identity".
+
+    Returns
+    -------
+    Network
+
     Raises
     ------
     ValueError

@@ -55,6 +55,10 @@ def from_module(
         The operation to stop at, by its name in `torch.export.export(...).graph`; the module's
         output if None.
 
+    Returns
+    -------
+    Network
+
     Raises
     ------
     ValueError

@@ -42,12 +42,16 @@ def load_trace(path: str | os.PathLike[str], net: NetworkLike | None = None) -> 
         The network that was traced, anything that `as_network` takes. The file's own if None;
         only chains of dense layers are in files.
 
+    Returns
+    -------
+    Trace
+
     Raises
     ------
     OSError
         The file cannot be opened.
-    TypeError, ValueError
-        As `as_network`.
+    TypeError
+        `net` is no network.
     ValueError
         The file is malformed or inconsistent, it holds no network and `net` is None, or `net` is
         another network.

@@ -19,12 +19,19 @@ def overview(trace: Trace) -> Figure:
     Parameters
     ----------
     trace
-        Of any trajectory that has a length.
+        What `pyexpr.trace` returns, of a trajectory that has a length.
 
     Returns
     -------
     matplotlib.figure.Figure
         Of two columns' width; not registered with pyplot.
+
+    Raises
+    ------
+    TypeError
+        An argument of the wrong kind.
+    ValueError
+        The trajectory is one point.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure

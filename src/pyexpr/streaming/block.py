@@ -22,7 +22,7 @@ TRANSITION = np.dtype(
 
 @dataclass(frozen=True, eq=False, repr=False)
 class RegionBlock:
-    """m consecutive regions, m at least 1: the intervals between breakpoints, as a Trace has them.
+    """m consecutive regions, m at least 1: the intervals between breakpoints, as of a `Trace`.
 
     len(block) is m. Arrays are read-only.
 

@@ -25,11 +25,6 @@ class RegionStream(Iterator[RegionBlock]):
     A thread looks for regions, a few blocks ahead of what is taken. It ends when the last block
     has been taken, by `close`, at the end of a `with` statement, when nobody refers to the stream
     any more, and when an exception, such as Ctrl-C, is raised while waiting for a block.
-
-    Attributes
-    ----------
-    certificate : Certificate
-        How all of this was proved; there when all blocks have been taken.
     """
 
     def __init__(
@@ -41,7 +36,7 @@ class RegionStream(Iterator[RegionBlock]):
 
     @property
     def certificate(self) -> Certificate:
-        """How all of this was proved.
+        """How all of this was proved: a `Certificate`, when all blocks have been taken.
 
         Raises
         ------
@@ -83,7 +78,7 @@ def stream(
     """All regions along a trajectory and who switches between them, block by block.
 
     However many there are, memory for no more than a few blocks is needed. One after another, the
-    blocks hold what `trace` gives at once: `start` and `end` are its nodes, `transitions` is the
+    blocks hold what `trace` gives at once: starts and ends are its nodes, and transitions are the
     same.
 
     Parameters

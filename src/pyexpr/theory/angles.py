@@ -22,7 +22,7 @@ from pyexpr.trajectories import Piece
 def swept_angles(
     trace: Trace, weight_variance: float = 2.0, bias_variance: float = 0.0
 ) -> FloatArray:
-    """The angle in radians that the images before each hidden layer sweep: float64 [L].
+    """The angle in radians that the images before each hidden layer sweep.
 
     Entry l is the path on the unit sphere of (s_w z / sqrt(n), s_b), with z [n] the image of layer
     l - 1, or the input, under the traced weights. Given these, n_l times it over pi is exactly what
@@ -44,6 +44,10 @@ def swept_angles(
         Of a chain of dense layers.
     weight_variance, bias_variance
         Of the layer that sees the images; not negative.
+
+    Returns
+    -------
+    float64 [L]
 
     Raises
     ------

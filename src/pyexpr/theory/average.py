@@ -15,7 +15,7 @@ from pyexpr.theory.lengths import relu_lengths
 def hanin_rolnick(
     sizes: Sequence[int], length: float, *, weight_variance: float = 2.0, bias_variance: float
 ) -> FloatArray:
-    """No fewer than the expected transitions of each hidden ReLU layer on a curve: float64 [L].
+    """No fewer than the expected transitions of each hidden ReLU layer on a curve.
 
     n_l s_w E[length in layer l - 1] / (pi sqrt(n_{l-1}) s_b), for every finite width and every
     curve of this length, with the exact lengths of `relu_lengths`. Derived here: the expectation is
@@ -38,6 +38,10 @@ def hanin_rolnick(
         Not negative.
     bias_variance
         Positive.
+
+    Returns
+    -------
+    float64 [L]
 
     Raises
     ------
@@ -73,6 +77,10 @@ def whole_line(sizes: Sequence[int]) -> int:
     ----------
     sizes
         [inputs, hidden..., outputs], each at least 1.
+
+    Returns
+    -------
+    int
 
     Raises
     ------

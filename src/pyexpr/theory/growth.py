@@ -25,6 +25,10 @@ def stated_growth(width: int, weight_variance: float = 2.0, bias_variance: float
     weight_variance, bias_variance
         Not negative.
 
+    Returns
+    -------
+    float
+
     Raises
     ------
     TypeError, ValueError
@@ -50,6 +54,10 @@ def lower_growth(weight_variance: float = 2.0, bias_variance: float = 0.0) -> fl
     ----------
     weight_variance, bias_variance
         Not negative.
+
+    Returns
+    -------
+    float
 
     Raises
     ------
@@ -78,6 +86,10 @@ def mean_field_growth(
         A name or a PiecewiseLinear with one row of slopes.
     weight_variance, bias_variance
         Not negative.
+
+    Returns
+    -------
+    float
 
     Raises
     ------

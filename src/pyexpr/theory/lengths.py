@@ -37,6 +37,10 @@ def relu_growth(width: int, weight_variance: float = 2.0, fan_in: int | None = N
     fan_in
         The width of the layer before; `width` if None.
 
+    Returns
+    -------
+    float
+
     Raises
     ------
     TypeError, ValueError
@@ -49,7 +53,7 @@ def relu_growth(width: int, weight_variance: float = 2.0, fan_in: int | None = N
 
 
 def relu_lengths(sizes: Sequence[int], weight_variance: float = 2.0) -> FloatArray:
-    """The expected length of a curve's image behind every hidden layer, over the curve's: [L].
+    """The expected length of a curve's image behind every hidden layer, over the curve's.
 
     Exact as `relu_growth` is, and the product of the layers': given the layers before, a layer
     multiplies the length by `relu_growth` in expectation, whatever the curve.
@@ -60,6 +64,10 @@ def relu_lengths(sizes: Sequence[int], weight_variance: float = 2.0) -> FloatArr
         [inputs, hidden..., outputs], each at least 1.
     weight_variance
         Not negative.
+
+    Returns
+    -------
+    float64 [L]
 
     Raises
     ------

@@ -40,7 +40,13 @@ class Moments:
 
     @classmethod
     def of_curve(cls, position: FloatArray, velocity: FloatArray) -> Moments:
-        """Of h = g . x(t) with standard normal g: positions and velocities are [..., m]."""
+        """Of h = g . x(t), g [m] standard normal.
+
+        Parameters
+        ----------
+        position, velocity : float64 [..., m]
+            x and dx/dt.
+        """
         variance = np.einsum("...i,...i->...", position, position)
         covariance = np.einsum("...i,...i->...", position, velocity)
         rate = _ratio(covariance, variance)
@@ -51,7 +57,12 @@ class Moments:
     def of(
         cls, variance: npt.ArrayLike, derivative: npt.ArrayLike, covariance: npt.ArrayLike
     ) -> Moments:
-        """Of q, r = E h'^2 and c, array_like of one shape.
+        """Of their values.
+
+        Parameters
+        ----------
+        variance, derivative, covariance : array_like [...]
+            q, r = E h'^2 and c.
 
         Raises
         ------
@@ -126,7 +137,7 @@ class MeanField:
         set_field(self, "bias_variance", not_negative("bias_variance", bias_variance))
 
     def first(self, x: npt.ArrayLike, velocity: npt.ArrayLike) -> Moments:
-        """In the first layer; exact for every width.
+        """The `Moments` in the first layer; exact for every width.
 
         Parameters
         ----------
@@ -148,7 +159,7 @@ class MeanField:
         return Moments.of_curve(*augmented(position, direction, *variances))
 
     def __call__(self, at: Moments) -> Moments:
-        """One layer on.
+        """The `Moments` one layer on.
 
         With h' = (c / q) h + N(0, rest) given h, phi the activation and w, b the variances,
         q' = w E phi(h)^2 + b, c' = w E[phi(h) phi'(h) h'] = w (c / q) E[phi phi' h] and
@@ -232,7 +243,7 @@ class MeanField:
         return math.sqrt(self.weight_variance * self.mean_squared_slope(self.fixed_point))
 
     def mean_squared_slope(self, variance: float) -> float:
-        """E phi'(sqrt(q) Z)^2 at a variance q, which may be 0 or math.inf."""
+        """E phi'(sqrt(q) Z)^2 at a variance q, which may be 0 or math.inf; not checked."""
         share = self._moments(np.array(variance))[0]
         return float(self.activation.slopes**2 @ share)
 

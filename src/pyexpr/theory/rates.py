@@ -20,9 +20,9 @@ def transitions_per_length(
     """The expected transitions of one neuron by unit of length of the image in the layer before.
 
     In deep layers of wide networks, where the image lies near a sphere: the sum over breakpoints u
-    of exp(-u^2 / (2 q)) sqrt(weight_variance / (width q)) / pi, with q the `fixed_point` of a
-    `MeanField`. By Rice's formula with c = 0 and r = weight_variance / width, as of an image that
-    is run through with speed 1.
+    of exp(-u^2 / (2 q)) sqrt(weight_variance / (width q)) / pi, with q the
+    `MeanField.fixed_point`. By Rice's formula with c = 0 and r = weight_variance / width, as of an
+    image that is run through with speed 1.
 
     Parameters
     ----------
@@ -32,6 +32,10 @@ def transitions_per_length(
         A name or a PiecewiseLinear with one row of slopes.
     weight_variance, bias_variance
         Not negative.
+
+    Returns
+    -------
+    float
 
     Raises
     ------
@@ -54,10 +58,25 @@ def sign_changes_per_length(
 ) -> float:
     """The expected sign changes of a readout without bias by unit of length of the last image.
 
-    1 / (pi |z|), with |z|^2 = width E phi(sqrt(q) Z)^2 at the `fixed_point` q of a `MeanField`: on
+    1 / (pi |z|), with |z|^2 = width E phi(sqrt(q) Z)^2 at the `MeanField.fixed_point` q: on
     a sphere a curve turns by its length over |z|, and a random hyperplane is crossed once in pi.
-    So counts grow linearly with length, as Raghu et al. (2017) observe; arguments and errors as for
-    `transitions_per_length`.
+    So counts grow linearly with length, as Raghu et al. (2017) observe.
+
+    Parameters
+    ----------
+    width
+        Of the last hidden layer.
+    activation, weight_variance, bias_variance
+        As for `transitions_per_length`.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    TypeError, ValueError
+        As for `transitions_per_length`, and for a weight variance of 0.
     """
     count = integer("width", width, 1)
     field = MeanField(activation, weight_variance, bias_variance)

@@ -30,7 +30,7 @@ def expected_transitions(
     weight_variance: float = 2.0,
     bias_variance: float = 0.0,
 ) -> FloatArray:
-    """The expected transitions of each hidden layer along a trajectory: float64 [L].
+    """The expected transitions of each hidden layer along a trajectory.
 
     The first is exact for every width; the others are the limit as widths grow, with relative
     errors of the order of depth / width. By Rice's formula in every layer, integrated along the
@@ -48,6 +48,10 @@ def expected_transitions(
         A name or a PiecewiseLinear with one row of slopes.
     weight_variance, bias_variance
         Not negative.
+
+    Returns
+    -------
+    float64 [L]
 
     Raises
     ------
@@ -84,10 +88,24 @@ def expected_regions(
 ) -> float:
     """The expected activation regions along a trajectory: 1 + all `expected_transitions`.
 
-    Arguments, errors and accuracy are those of `expected_transitions`. Two neurons switch at one
+    Two neurons switch at one
     point with probability 0 in a first layer; further on only where all of a narrow layer without
     biases is off. On a closed trajectory it is the sum alone, which leaves out the probability that
     no neuron switches, as there is then one region.
+
+    Parameters
+    ----------
+    sizes, trajectory, x1, activation, weight_variance, bias_variance
+        As for `expected_transitions`.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    TypeError, ValueError, OverflowError
+        As for `expected_transitions`.
     """
     counts = expected_transitions(
         sizes,

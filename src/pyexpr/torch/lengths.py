@@ -20,12 +20,24 @@ _BLOCK = 2**20  # numbers in a layer's images that are worked out at a time
 def trajectory_length(
     module: nn.Module, x0: Tensor, x1: Tensor, *, layer: nn.Module | str | None = None
 ) -> Tensor:
-    """The length of the image of the segment from x0 to x1; all else is as for `path_length`.
+    """The length of the image of the segment from x0 to x1; see `path_length`.
 
     Parameters
     ----------
+    module, layer
+        As for `path_length`.
     x0, x1 : tensor of floats [*input_shape]
         Of one shape, without a batch's dimension.
+
+    Returns
+    -------
+    float64 []
+        As for `path_length`.
+
+    Raises
+    ------
+    TypeError, ValueError, OverflowError, NotImplementedError, RuntimeError
+        As for `path_length`.
     """
     start, end = checked_points("x0", x0), checked_points("x1", x1)
     if start.shape != end.shape:

@@ -25,8 +25,7 @@ class TrajectoryRegularization(nn.Module):
     `trajectory_penalty`). What comes out is the same in training and in evaluation.
 
     Raghu et al. have the factor learned, one a layer, and the penalty proportional to it; with its
-    absolute value here, because a factor below zero would make the loss unbounded. The numbers they
-    reach are not known to us in enough detail to compare.
+    absolute value here, because a factor below zero would make the loss unbounded.
 
     Parameters
     ----------
@@ -71,7 +70,7 @@ class TrajectoryRegularization(nn.Module):
 
     @property
     def penalty(self) -> Tensor:
-        """Of the last forward pass in training mode, differentiable: [].
+        """What the last forward pass in training mode costs, differentiable: [].
 
         0 if its minibatch was of less than two points, or the first path was a point. Not kept in
         copies and files.
@@ -101,9 +100,19 @@ class TrajectoryRegularization(nn.Module):
 
 
 def trajectory_penalty(module: nn.Module) -> Tensor:
-    """The sum of the penalties of all `TrajectoryRegularization` layers in a module: [].
+    """The sum of the penalties of all `TrajectoryRegularization` layers in a module.
 
     As in `loss = cross_entropy(module(x), y) + 0.01 * trajectory_penalty(module)`.
+
+    Parameters
+    ----------
+    module
+        One with such layers.
+
+    Returns
+    -------
+    tensor []
+        Differentiable.
 
     Raises
     ------
@@ -116,7 +125,7 @@ def trajectory_penalty(module: nn.Module) -> Tensor:
 
 
 def exact_trajectory_penalty(module: nn.Module, points: Tensor, *, closed: bool = False) -> Tensor:
-    """What a path through the input space, not a minibatch, has become in those layers: float64 [].
+    """What a path through the input space, not a minibatch, has become in those layers.
 
     The sum over all `TrajectoryRegularization` layers of the exact length of the path's image in
     the layer's output, over the length that the first call found there. All lengths come from one
@@ -129,10 +138,15 @@ def exact_trajectory_penalty(module: nn.Module, points: Tensor, *, closed: bool 
     module, points, closed
         As for `path_length`.
 
+    Returns
+    -------
+    float64 []
+        A differentiable tensor.
+
     Raises
     ------
-    TypeError, ValueError, OverflowError
-        As `path_length`, and ValueError if there is no such layer.
+    TypeError, ValueError, OverflowError, NotImplementedError, RuntimeError
+        As for `path_length`, and ValueError if there is no such layer.
     """
     layers = _layers(module)
     lengths = image_lengths(module, checked_points("points", points), [*layers], closed)
@@ -148,6 +162,15 @@ def replace_batch_norm(module: nn.Module) -> nn.Module:
 
     In the mode, on the device and of the dtype of what it replaces. The learned weights and biases
     of batch normalisation are gone, so that this is for modules before training.
+
+    Parameters
+    ----------
+    module
+        It is not changed.
+
+    Returns
+    -------
+    Module
     """
     norms = [part for part in module.modules() if isinstance(part, _NORMS)]
     return copy.deepcopy(module, {id(norm): _replacement(norm) for norm in norms})

@@ -37,7 +37,7 @@ class AlgebraicNumber:
 
     @classmethod
     def rational(cls, x: Fraction | int) -> AlgebraicNumber:
-        """x itself."""
+        """An integer or a Fraction."""
         return cls((-x.numerator, x.denominator), Fraction(x), Fraction(x))
 
     def refine(self, width: Fraction | int) -> AlgebraicNumber:

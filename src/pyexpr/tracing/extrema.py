@@ -17,7 +17,13 @@ _NEGLIGIBLE = 1e-200  # of a polynomial's coefficients: its leading one is divid
 
 
 class Extremum(NamedTuple):
-    """An output's value, and where it has it."""
+    """An output's smallest or largest value, and where it has it.
+
+    Attributes
+    ----------
+    t : float
+    value : float
+    """
 
     t: float
     value: float

@@ -33,8 +33,8 @@ class LayerLengths:
     names : tuple of str, L + 2
         "input", "layer 0", ..., "output".
     length : float64 [L + 2]
-        On segments the sum of the cells' exact lengths, up to rounding. On other pieces
-        integrated by Gauss-Legendre quadrature on each cell, where images are smooth.
+        On segments the sum of the intervals' exact lengths, up to rounding. On other pieces
+        integrated by Gauss-Legendre quadrature on each interval, where images are smooth.
     error : float64 [L + 2]
         An estimate of the quadrature's error, usually far too large; 0 on segments. Rounding
         comes on top.

@@ -15,6 +15,7 @@ class Moment:
     Attributes
     ----------
     t : float
+        As given.
     region : int
         The interval that t lies in; at a breakpoint, the one that begins there.
     breakpoint : int or None
@@ -26,7 +27,7 @@ class Moment:
     value : float64 [*output_shape]
         f(x(t)).
     derivative : float64 [*output_shape]
-        df(x(t))/dt; at a breakpoint and where pieces join, from the right.
+        df(x(t))/dt; at a breakpoint and where pieces join, from the right; at t = 1, from the left.
     """
 
     t: float

@@ -51,19 +51,23 @@ class Trace:
     Attributes
     ----------
     network : Network
+        What was traced.
     trajectory : Trajectory
+        Along what.
     piece : int64 [B]
+        On which of the trajectory's pieces each breakpoint is, counted from 0; the later one where
+        pieces join. At the seam the number of pieces.
     u : float64 [B]
-        Where on the trajectory the breakpoints are: the float64 nearest to the true parameter of
-        a piece. Where pieces join it is the start of the later one; at the seam that of the first,
-        and `piece` is the number of pieces.
+        Where on its piece each is: the float64 nearest to the true parameter. At the seam the start
+        of the first piece.
     bends : bool [B]
         Whether the network's output is another affine map behind the breakpoint, so that a linear
         region ends.
     transitions : structured [T], fields breakpoint, layer, neuron, before, after
-        Neurons changing letter, ordered by breakpoint, layer and neuron, all counted from 0.
+        Neurons changing letter, ordered by breakpoint, layer and neuron, all counted from 0; the
+        letters are those before and after.
     first_pattern : int16 [n_neurons]
-        The letters on the first interval.
+        The letters on the first interval, layer by layer.
     certificate : Certificate
         How all of this was proved.
     """
@@ -170,14 +174,14 @@ class Trace:
         return consecutive(self, _index(i, self.n_intervals, "interval"), 1).reshape(-1)
 
     def patterns(self) -> Letters:
-        """The letters on every interval: int16 [n_intervals, n_neurons], made at every call."""
+        """The letters on every interval, made at every call: int16 [n_intervals, n_neurons]."""
         return consecutive(self, 0, self.n_intervals)
 
     # --- the function ---
 
     @cached_property
     def values(self) -> FloatArray:
-        """The output at the nodes, as `network(x)` gives it: float64 [nodes, *output_shape]."""
+        """The output at the nodes, by `network(x)`: float64 [n_intervals + 1, *output_shape]."""
         step = max(1, BLOCK // math.prod(self.trajectory.shape))
         blocks = np.split(self.nodes, range(step, len(self.nodes), step))
         return read_only(np.concatenate([self.network(self.trajectory(t)) for t in blocks]))
@@ -201,7 +205,7 @@ class Trace:
         return out.reshape(times.shape + self.network.output_shape)
 
     def at(self, t: float) -> Moment:
-        """All that there is at one t.
+        """x(t), letters, value and derivative at one t: a `Moment`.
 
         Raises
         ------
@@ -240,7 +244,13 @@ class Trace:
 
     @property
     def intercepts(self) -> FloatArray:
-        """f(x(t)) = intercepts[i] + slopes[i] t on interval i of a segment; as `slopes`."""
+        """f(x(t)) on interval i is intercepts[i] + slopes[i] t: of the shape of `slopes`, float64.
+
+        Raises
+        ------
+        ValueError
+            The trajectory is no segment.
+        """
         return self._lines[0]
 
     def affine_map(self, i: int) -> tuple[FloatArray, FloatArray]:
@@ -313,12 +323,12 @@ class Trace:
         return largest(self, self._output(output), -1)
 
     def maximum(self, output: int = 0) -> Extremum:
-        """Where an output is largest; as `minimum`."""
+        """Where an output is largest: t and value; all else is as for `minimum`."""
         return largest(self, self._output(output), 1)
 
     @cached_property
     def lengths(self) -> LayerLengths:
-        """The lengths of the trajectory's images in every layer and in the output."""
+        """The lengths of the trajectory and of its images in every layer and in the output."""
         return layer_lengths(self)
 
     def integrated_gradients(self, output: int = 0) -> FloatArray:
@@ -345,6 +355,8 @@ class Trace:
 
     def to_dataframe(self) -> DataFrame:
         """The transitions with columns t, breakpoint, layer, neuron, before, after, bends.
+
+        The last says whether a linear region ends at the breakpoint.
 
         Raises
         ------
@@ -433,14 +445,18 @@ def trace(
         A trajectory, or two points, array_like [*input_shape]: real numbers that float64 holds
         exactly; never modified.
     threads
-        How many; if None, what the environment variable PYEXPR_NUM_THREADS says, or else one a
-        core. Results do not depend on it.
+        At most so many; None for what PYEXPR_NUM_THREADS says, or for all cores. No result depends
+        on it.
     memory
         Bytes that breakpoints and transitions may take while they are gathered; half of what is
         available if None.
     progress
         True for a bar on stderr (needs tqdm), or a function to be called now and then with the
         share of the trajectory that is done.
+
+    Returns
+    -------
+    Trace
 
     Raises
     ------

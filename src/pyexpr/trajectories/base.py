@@ -48,7 +48,7 @@ class Trajectory:
 
     @property
     def pieces(self) -> tuple[Piece, ...]:
-        """The curve exactly: each piece ends where the next one starts."""
+        """The curve exactly: each `pyexpr.trajectories.Piece` ends where the next one starts."""
         return self._pieces
 
     @property
@@ -84,7 +84,8 @@ class Trajectory:
     def locate(self, t: npt.ArrayLike) -> tuple[npt.NDArray[np.int64], FloatArray]:
         """The piece that t is on, counted from 0, and u there: int64 and float64, of t's shape.
 
-        Where pieces join, the later one.
+        Where pieces join, the later one. u is the piece's own parameter: see
+        `pyexpr.trajectories.Piece`.
 
         Raises
         ------
@@ -121,7 +122,18 @@ class Trajectory:
         return self._clock.parameter(*self._places(piece, u))
 
     def rate(self, piece: npt.ArrayLike, u: npt.ArrayLike) -> FloatArray:
-        """dt/du, of the shape that both broadcast to; arguments and errors as for `parameter`."""
+        """dt/du: float64, of the shape that both broadcast to.
+
+        Parameters
+        ----------
+        piece, u : array_like
+            As for `parameter`.
+
+        Raises
+        ------
+        IndexError, TypeError, ValueError
+            As for `parameter`.
+        """
         return self._clock.rate(*self._places(piece, u))
 
     def length(self, rtol: float = 1e-10) -> float:

@@ -29,6 +29,7 @@ class Piece(Remade):
     points : float64 [m, n]
         Points and directions as they were given, flat.
     mixing : float64 [d + 1, m]
+        What of each point goes into each coefficient.
     weights : float64 [d + 1]
         All positive.
     start, end : float
@@ -60,7 +61,7 @@ class Piece(Remade):
 
     @property
     def degree(self) -> int:
-        """d."""
+        """The degree d of its polynomials."""
         return len(self.weights) - 1
 
     @property
@@ -113,14 +114,14 @@ class Piece(Remade):
         )
 
     def exact_coefficients(self) -> tuple[list[list[Fraction]], list[Fraction]]:
-        """mixing @ points as [d + 1][n], and weights as [d + 1]."""
+        """mixing @ points and weights, as Fractions in lists: [d + 1][n] and [d + 1]."""
         columns = [[Fraction(x) for x in column] for column in self.points.T.tolist()]
         rows = [[Fraction(c) for c in row] for row in self.mixing.tolist()]
         coefficients = [[_dot(row, column) for column in columns] for row in rows]
         return coefficients, [Fraction(w) for w in self.weights.tolist()]
 
     def exact_position(self, u: float | Fraction) -> list[Fraction]:
-        """x(u) exactly: [n]."""
+        """x(u) exactly, as a list of n Fractions."""
         u = Fraction(u)
         basis = [
             math.comb(self.degree, i) * u**i * (1 - u) ** (self.degree - i)
