@@ -48,7 +48,7 @@ def _all_patterns(n: Widths, kind: Elementwise) -> sympy.Expr:
 
 def _montufar_2017(n: Widths, kind: Elementwise) -> sympy.Expr:
     p = kind.breakpoints
-    return _product([_chosen(n[i], sympy.Min(*n[:i]), p) for i in range(1, len(n))])
+    return _product([_chosen(n[i], sympy.Min(*n[:i], evaluate=False), p) for i in range(1, len(n))])
 
 
 def _raghu_2017(n: Widths, kind: Elementwise) -> sympy.Expr:
