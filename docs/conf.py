@@ -45,7 +45,7 @@ html_theme_options = {"navigation_with_keys": True}
 
 os.environ |= {"COLUMNS": "90", "NO_COLOR": "1"}  # of the command line's help
 
-_FUNCTION = re.compile(r"<function (\w+)>")  # as a default
+_FUNCTION = re.compile(r"<function (\w+)[^>]*>")  # as a default
 _SPECIAL = re.compile(r"`([^`]*)`|[*|]|_(?=\W|$)")
 
 

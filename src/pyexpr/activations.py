@@ -206,7 +206,7 @@ def LeakyReLU(negative_slope: float = 0.01) -> PiecewiseLinear:
 
 
 def PReLU(negative_slopes: npt.ArrayLike) -> PiecewiseLinear:
-    """Leaky ReLU with a slope for every neuron below 0; letters 0 and 1.
+    """Leaky ReLU with a slope of its own for every neuron; letters 0 and 1.
 
     Parameters
     ----------
@@ -241,7 +241,7 @@ def HardTanh(low: float = -1.0, high: float = 1.0) -> PiecewiseLinear:
     Raises
     ------
     TypeError, ValueError
-        `low` or `high` is no finite real number that float64 holds exactly, or `low` is not below.
+        `low` or `high` is no finite real number that float64 holds exactly, or low >= high.
     """
     return _clip(low, high, first_letter=-1)
 
@@ -261,7 +261,7 @@ def Clip(low: float, high: float) -> PiecewiseLinear:
     Raises
     ------
     TypeError, ValueError
-        `low` or `high` is no finite real number that float64 holds exactly, or `low` is not below.
+        `low` or `high` is no finite real number that float64 holds exactly, or low >= high.
     """
     return _clip(low, high, first_letter=0)
 
