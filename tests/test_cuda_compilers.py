@@ -2,8 +2,9 @@
 
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import pytest
 
@@ -13,9 +14,16 @@ from pyexpr.cuda.devices import OPTIONS
 BROKEN = _core.kernel_source + '\nextern "C" __global__ void broken() { no_such_function(); }\n'
 
 
-def some_of(architectures: list[int]) -> list[int]:
-    """The oldest, one in the middle, the newest."""
-    return sorted({min(architectures), 90, max(architectures)})
+# The oldest that a compiler knows is the quickest to compile for.
+ARCHITECTURES = pytest.mark.parametrize(
+    "choose",
+    [
+        min,
+        pytest.param(lambda known: 90, id="90", marks=pytest.mark.slow),
+        pytest.param(max, marks=pytest.mark.slow),
+    ],
+)
+Choose: TypeAlias = Callable[[list[int]], int]
 
 
 def check_has_all_kernels(cubin: bytes) -> None:
@@ -39,12 +47,11 @@ def compile_with_nvcc(nvcc: str, source: str, architecture: int, folder: Path) -
     return cubin.read_bytes()
 
 
-def test_nvcc_compiles_the_kernels(nvcc: str, tmp_path: Path) -> None:
+@ARCHITECTURES
+def test_nvcc_compiles_the_kernels(nvcc: str, choose: Choose, tmp_path: Path) -> None:
     listed = subprocess.run([nvcc, "--list-gpu-code"], check=True, capture_output=True, text=True)
     known = [int(line.removeprefix("sm_")) for line in listed.stdout.split()]
-    for architecture in some_of(known):
-        cubin = compile_with_nvcc(nvcc, _core.kernel_source, architecture, tmp_path)
-        check_has_all_kernels(cubin)
+    check_has_all_kernels(compile_with_nvcc(nvcc, _core.kernel_source, choose(known), tmp_path))
 
 
 def test_nvcc_refuses_a_broken_kernel(nvcc: str, tmp_path: Path) -> None:
@@ -79,9 +86,10 @@ def compile_with_nvrtc(nvrtc: Any, source: str, architecture: int) -> bytes:
         nvrtc.destroyProgram(program)
 
 
-def test_nvrtc_compiles_the_kernels(nvrtc: Any) -> None:
-    for architecture in some_of(list(nvrtc.getSupportedArchs())):
-        check_has_all_kernels(compile_with_nvrtc(nvrtc, _core.kernel_source, architecture))
+@ARCHITECTURES
+def test_nvrtc_compiles_the_kernels(nvrtc: Any, choose: Choose) -> None:
+    architecture = choose(list(nvrtc.getSupportedArchs()))
+    check_has_all_kernels(compile_with_nvrtc(nvrtc, _core.kernel_source, architecture))
 
 
 def test_nvrtc_refuses_a_broken_kernel(nvrtc: Any, capsys: pytest.CaptureFixture[str]) -> None:
