@@ -29,7 +29,7 @@ def case(
     """One function for every hidden layer, or one a layer."""
     dense = [(np.array(weight, float), np.array(bias, float)) for weight, bias in layers]
     each = [phis] * (len(dense) - 1) if isinstance(phis, Activation) else list(phis)
-    return Case(dense, "custom", each, np.array(x0, float), np.array(x1, float))
+    return Case(dense, each, np.array(x0, float), np.array(x1, float))
 
 
 def on_unit(

@@ -8,8 +8,9 @@ import numpy as np
 from algebraic import Root
 from curve_oracle import Breakpoint, CurveAnalysis, analyse, from_piece
 from curve_strategies import CurveCase
-from judge import Array, Counts, first_neurons, piecewise_linear
-from oracle import OracleActivation, OracleLayer
+from judge import Array, counted, expected_counts, hidden_widths, network, traced_counts
+from oracle import OracleLayer
+from strategies import oracle_layers
 
 import pyexpr
 from pyexpr import Trace, Trajectory
@@ -19,65 +20,9 @@ from pyexpr.tracing.algebraic import AlgebraicNumber
 T_ROUNDING = 2.0**-50
 
 
-def network(case: CurveCase) -> pyexpr.Network:
-    return pyexpr.Network.dense(case.layers, [piecewise_linear(phi) for phi in case.activations])
-
-
-def oracle_layers(case: CurveCase) -> list[OracleLayer]:
-    activations = [
-        OracleActivation(phi.breakpoints, phi.slopes, phi.value, phi.first_letter)
-        for phi in case.activations
-    ]
-    return [
-        OracleLayer(weight, bias, phi)
-        for (weight, bias), phi in zip(case.layers, [*activations, None], strict=True)
-    ]
-
-
-def widths(case: CurveCase) -> list[int]:
-    return [len(bias) for _, bias in case.layers[:-1]]
-
-
 def judged(layers: Sequence[OracleLayer], trajectory: Trajectory) -> CurveAnalysis:
     pieces = [from_piece(piece) for piece in trajectory.pieces]
     return analyse(layers, pieces, trajectory.closed)
-
-
-def expected_counts(analysis: CurveAnalysis, widths: Sequence[int]) -> Counts:
-    starts = first_neurons(widths)
-    neurons = [starts[s.layer] + s.neuron for s in analysis.transitions]
-    layers = [s.layer for s in analysis.transitions]
-    return Counts(
-        linear=analysis.linear_regions,
-        activation=analysis.activation_regions,
-        patterns=analysis.distinct_patterns,
-        transitions=len(analysis.transitions),
-        per_layer=[layers.count(i) for i in range(len(widths))],
-        per_neuron=[neurons.count(q) for q in range(sum(widths))],
-    )
-
-
-def counted(net: pyexpr.Network, trajectory: Trajectory) -> Counts:
-    return Counts(
-        linear=pyexpr.count_regions(net, trajectory),
-        activation=pyexpr.count_regions(net, trajectory, kind="activation"),
-        patterns=pyexpr.count_patterns(net, trajectory),
-        transitions=pyexpr.count_transitions(net, trajectory),
-        per_layer=pyexpr.count_transitions(net, trajectory, per="layer").tolist(),
-        per_neuron=pyexpr.count_transitions(net, trajectory, per="neuron").tolist(),
-    )
-
-
-def traced_counts(trace: Trace) -> Counts:
-    """The same integers, from a trace."""
-    return Counts(
-        linear=trace.n_pieces,
-        activation=trace.n_regions,
-        patterns=trace.n_patterns,
-        transitions=len(trace.transitions),
-        per_layer=trace.transitions_per_layer.tolist(),
-        per_neuron=trace.transitions_per_neuron.tolist(),
-    )
 
 
 def check_trace(trace: Trace, analysis: CurveAnalysis) -> None:
@@ -133,9 +78,10 @@ def _time(trajectory: Trajectory, b: Breakpoint) -> float:
 def check_case(case: CurveCase) -> None:
     """All integers, all letters, all breakpoints."""
     trajectory = case.curve.build()
-    analysis = judged(oracle_layers(case), trajectory)
+    layers = oracle_layers(case)
+    analysis = judged(layers, trajectory)
     net = network(case)
-    expected = expected_counts(analysis, widths(case))
+    expected = expected_counts(analysis, hidden_widths(layers))
     trace = pyexpr.trace(net, trajectory)
     assert counted(net, trajectory) == expected
     assert traced_counts(trace) == expected

@@ -1,6 +1,5 @@
 """Hypothesis strategies: small networks and trajectories as plain data, rich in exact ties."""
 
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import comb
@@ -8,8 +7,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 from hypothesis import strategies as st
-from hypothesis.vendor.pretty import RepresentationPrinter
-from strategies import ACTIVATIONS, FAMILIES, Activation, Case, DenseLayer, Draw, cases
+from strategies import ACTIVATIONS, FAMILIES, Case, Draw, NetworkCase, cases
 
 import pyexpr
 
@@ -48,21 +46,10 @@ def _built(argument: Any) -> Any:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class CurveCase:
-    """A network with no activation after its last layer, and a trajectory."""
+class CurveCase(NetworkCase):
+    """A network and a trajectory."""
 
-    layers: list[DenseLayer]
-    activations: list[Activation]  # one a hidden layer
     curve: Curve
-
-    def __repr__(self) -> str:
-        # Every digit, so that a printed failure can be pasted into a test.
-        with np.printoptions(floatmode="unique", threshold=sys.maxsize):
-            return f"CurveCase({self.layers!r}, {self.activations!r}, {self.curve!r})"
-
-    def _repr_pretty_(self, printer: RepresentationPrinter, cycle: bool) -> None:
-        # Hypothesis would print a dataclass field by field, rounded.
-        printer.text(repr(self))
 
 
 # Points.

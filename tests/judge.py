@@ -4,11 +4,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import accumulate, pairwise
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from curve_oracle import CurveAnalysis
 from oracle import Analysis, OracleActivation, OracleLayer, Pattern, evaluate
-from strategies import Activation, Case
+from strategies import Activation, NetworkCase
 
 import pyexpr
 from pyexpr.cuda.devices import DeviceLike
@@ -29,7 +31,7 @@ def piecewise_linear(phi: Activation) -> pyexpr.PiecewiseLinear:
     )
 
 
-def network(case: Case) -> pyexpr.Network:
+def network(case: NetworkCase) -> pyexpr.Network:
     return pyexpr.Network.dense(case.layers, [piecewise_linear(phi) for phi in case.activations])
 
 
@@ -65,7 +67,7 @@ class Counts:
     per_neuron: list[int]
 
 
-def expected_counts(analysis: Analysis, widths: Sequence[int]) -> Counts:
+def expected_counts(analysis: Analysis | CurveAnalysis, widths: Sequence[int]) -> Counts:
     per_neuron = [0] * sum(widths)
     starts = first_neurons(widths)
     for change in analysis.transitions:
@@ -83,33 +85,29 @@ def expected_counts(analysis: Analysis, widths: Sequence[int]) -> Counts:
     )
 
 
-def counted(net: pyexpr.Network, x0: Array, x1: Array, device: DeviceLike = "cpu") -> Counts:
-    per_layer = pyexpr.count_transitions(net, x0, x1, per="layer", device=device)
-    per_neuron = pyexpr.count_transitions(net, x0, x1, per="neuron", device=device)
+def counted(net: pyexpr.Network, *curve: Any, device: DeviceLike = "cpu") -> Counts:
+    """Along a trajectory, or between two points."""
+    per_layer = pyexpr.count_transitions(net, *curve, per="layer", device=device)
+    per_neuron = pyexpr.count_transitions(net, *curve, per="neuron", device=device)
     return Counts(
-        linear=pyexpr.count_regions(net, x0, x1, device=device),
-        activation=pyexpr.count_regions(net, x0, x1, kind="activation", device=device),
-        patterns=pyexpr.count_patterns(net, x0, x1, device=device),
-        transitions=pyexpr.count_transitions(net, x0, x1, device=device),
+        linear=pyexpr.count_regions(net, *curve, device=device),
+        activation=pyexpr.count_regions(net, *curve, kind="activation", device=device),
+        patterns=pyexpr.count_patterns(net, *curve, device=device),
+        transitions=pyexpr.count_transitions(net, *curve, device=device),
         per_layer=per_layer.tolist(),
         per_neuron=per_neuron.tolist(),
     )
 
 
-def traced_counts(net: pyexpr.Network, x0: Array, x1: Array) -> Counts:
+def traced_counts(trace: pyexpr.Trace) -> Counts:
     """The same integers, from a trace."""
-    trace = pyexpr.trace(net, x0, x1)
-    widths = net.neurons_per_layer
-    starts = np.array(first_neurons(widths), np.int64)
-    changes = trace.transitions
-    neurons = starts[changes["layer"]] + changes["neuron"]
     return Counts(
         linear=trace.n_pieces,
         activation=trace.n_regions,
-        patterns=len({pattern.tobytes() for pattern in trace.patterns()}),
-        transitions=len(changes),
-        per_layer=np.bincount(changes["layer"], minlength=len(widths)).tolist(),
-        per_neuron=np.bincount(neurons, minlength=net.n_neurons).tolist(),
+        patterns=trace.n_patterns,
+        transitions=len(trace.transitions),
+        per_layer=trace.transitions_per_layer.tolist(),
+        per_neuron=trace.transitions_per_neuron.tolist(),
     )
 
 

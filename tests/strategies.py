@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import pairwise
 from typing import TypeAlias
 
@@ -30,29 +30,32 @@ class Activation:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Case:
-    """A network with no activation after its last layer, and the end points of a segment."""
+class NetworkCase:
+    """A network with no activation after its last layer."""
 
     layers: list[DenseLayer]
-    activation: str
-    activations: list[Activation]  # the parameters of `activation`, one entry a hidden layer
-    x0: Array
-    x1: Array
+    activations: list[Activation]  # one a hidden layer
 
     def __repr__(self) -> str:
         # Every digit, so that a printed failure can be pasted into a test.
         with np.printoptions(floatmode="unique", threshold=sys.maxsize):
-            return (
-                f"Case(layers={self.layers!r}, activation={self.activation!r}, "
-                f"activations={self.activations!r}, x0={self.x0!r}, x1={self.x1!r})"
-            )
+            values = [f"{field.name}={getattr(self, field.name)!r}" for field in fields(self)]
+        return f"{type(self).__name__}({', '.join(values)})"
 
     def _repr_pretty_(self, printer: RepresentationPrinter, cycle: bool) -> None:
         # Hypothesis would print a dataclass field by field, rounded.
         printer.text(repr(self))
 
 
-def oracle_layers(case: Case) -> list[OracleLayer]:
+@dataclass(frozen=True, eq=False, repr=False)
+class Case(NetworkCase):
+    """A network and the end points of a segment."""
+
+    x0: Array
+    x1: Array
+
+
+def oracle_layers(case: NetworkCase) -> list[OracleLayer]:
     """The case's network as the oracle reads it."""
     activations = [
         OracleActivation(phi.breakpoints, phi.slopes, phi.value, phi.first_letter)
@@ -246,4 +249,4 @@ def cases(
     inputs, outputs = draw(st.integers(1, 4)), draw(st.integers(1, 3))
     layers = _layers(draw, family, [inputs, *hidden, outputs])
     phis = _activations(draw, activation, hidden)
-    return Case(layers, activation, phis, *_end_points(draw, inputs))
+    return Case(layers, phis, *_end_points(draw, inputs))

@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from curve_judge import network as network_of_curve
 from curve_strategies import CurveCase, curve_cases
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -39,7 +38,7 @@ def test_no_bound_is_exceeded_on_a_segment(case: Case) -> None:
 @given(curve_cases())
 @few
 def test_no_bound_is_exceeded_on_a_curve(case: CurveCase) -> None:
-    check(bounds.table(network_of_curve(case), case.curve.build()))
+    check(bounds.table(network(case), case.curve.build()))
 
 
 @given(graphs(), st.integers(0, 2**32 - 1), st.integers(0, 3))

@@ -1,14 +1,13 @@
 """The engine that works on arrays, with its kernels on the host, against the exact oracle and the
 core: where there is no GPU, this is what a GPU would count."""
 
-from typing import Any
-
 import hypothesis.strategies as st
 import numpy as np
 import numpy.typing as npt
 import pytest
 from array_engine import small_device, small_transfers
 from corpus import CORPUS, tents
+from device_judge import check
 from graph_corpus import CORPUS as GRAPHS
 from hypothesis import given, settings
 from judge import counted, expected_counts, hidden_widths, network
@@ -33,34 +32,22 @@ HARD_TANH = pyexpr.Network.random([12, 30, 30, 30, 3], "hard_tanh", 30.0, 0.1, s
 DEEP = pyexpr.Network.random([6, *[24] * 30, 2], "relu", 6.0, 0.1, seed=3)
 
 
-def found(net: pyexpr.Network, x0: Array, x1: Array, device: HostDevice) -> list[Any]:
-    """Counts that all others are sums of, or are on a segment."""
-    return [
-        pyexpr.count_regions(net, x0, x1, device=device),
-        pyexpr.count_regions(net, x0, x1, kind="activation", device=device),
-        pyexpr.count_transitions(net, x0, x1, per="neuron", device=device).tolist(),
-    ]
-
-
-def of_oracle(case: Case) -> list[Any]:
-    layers = oracle_layers(case)
-    counts = expected_counts(analyse(layers, case.x0, case.x1), hidden_widths(layers))
-    return [counts.linear, counts.activation, counts.per_neuron]
-
-
 @pytest.mark.parametrize("name", CORPUS)
 def test_every_degenerate_case(name: str) -> None:
+    # The core's counts are the oracle's: see test_corpus.
     case = CORPUS[name]
-    net = network(case)
-    assert found(net, case.x0, case.x1, small_device([net], 3)) == of_oracle(case)
+    net, ends = network(case), (case.x0, case.x1)
+    assert counted(net, *ends, device=small_device([net], 3)) == counted(net, *ends)
 
 
 @settings(max_examples=50)
 @given(cases(), st.integers(2, 20))
 def test_small_networks(case: Case, chunk: int) -> None:
-    net = network(case)
+    net, layers = network(case), oracle_layers(case)
     with small_transfers():
-        assert found(net, case.x0, case.x1, small_device([net], chunk)) == of_oracle(case)
+        found = counted(net, case.x0, case.x1, device=small_device([net], chunk))
+    analysis = analyse(layers, case.x0, case.x1)
+    assert found == expected_counts(analysis, hidden_widths(layers))
 
 
 @pytest.mark.parametrize("name", GRAPHS)
@@ -76,20 +63,20 @@ def test_graphs(segment: tuple[Graph, Array, Array]) -> None:
 
 def check_graph(graph: Graph, x0: Array, x1: Array) -> None:
     net = pyexpr.Network(graph)
-    assert counted(net, x0, x1, small_device([net], 5)) == counted(net, x0, x1)
+    assert counted(net, x0, x1, device=small_device([net], 5)) == counted(net, x0, x1)
 
 
 @pytest.mark.parametrize("net", [RELU, HARD_TANH], ids=["relu", "hard-tanh"])
 @pytest.mark.parametrize("chunk", [2, 7, 64, 10**6])
 def test_no_count_depends_on_the_size_of_runs(net: pyexpr.Network, chunk: int) -> None:
     x0, x1 = RNG.normal(size=(2, 12))
-    assert counted(net, x0, x1, small_device([net], chunk)) == counted(net, x0, x1)
+    assert counted(net, x0, x1, device=small_device([net], chunk)) == counted(net, x0, x1)
 
 
 def test_deep_networks_have_rows_in_double_double() -> None:
     assert 0 < DEEP._core.extended_levels < DEEP._core.depth
     x0, x1 = RNG.normal(size=(2, 6))
-    assert counted(DEEP, x0, x1, DEVICE) == counted(DEEP, x0, x1)
+    assert counted(DEEP, x0, x1, device=DEVICE) == counted(DEEP, x0, x1)
 
 
 def test_nearly_all_is_settled_by_the_filter() -> None:
@@ -106,7 +93,7 @@ def test_tents_of_which_every_second_sign_is_a_tie(width: int) -> None:
     case = tents(7, width)
     net = network(case)
     with small_transfers():
-        counts = counted(net, case.x0, case.x1, small_device([net], 10))
+        counts = counted(net, case.x0, case.x1, device=small_device([net], 10))
     assert (counts.linear, counts.activation, counts.patterns) == (2**7,) * 3
 
 
@@ -114,17 +101,7 @@ def test_trajectories_of_several_lines() -> None:
     points = RNG.normal(size=(5, 12))
     for net in (RELU, HARD_TANH):
         for curve in (pyexpr.Polyline(points), pyexpr.Polyline(points, closed=True)):
-            check_trajectory(net, curve, small_device([net], 20))
-
-
-def check_trajectory(net: pyexpr.Network, curve: pyexpr.Trajectory, device: HostDevice) -> None:
-    for kind in ("linear", "activation"):
-        found = pyexpr.count_regions(net, curve, kind=kind, device=device)
-        assert found == pyexpr.count_regions(net, curve, kind=kind)
-    assert pyexpr.count_patterns(net, curve, device=device) == pyexpr.count_patterns(net, curve)
-    for per in ("total", "layer", "neuron"):
-        more = pyexpr.count_transitions(net, curve, per=per, device=device)
-        np.testing.assert_array_equal(more, pyexpr.count_transitions(net, curve, per=per))
+            check(small_device([net], 20), net, curve)
 
 
 @settings(max_examples=40)
@@ -134,18 +111,7 @@ def test_batches(seed: int, chunk: int) -> None:
     net = pyexpr.Network.random([3, 6, 5, 2], "hard_tanh", 8.0, 0.1, seed=seed)
     x0 = rng.integers(-2, 3, (int(rng.integers(0, 9)), 3)) / 2
     x1 = np.where(rng.random(x0.shape) < 0.3, x0, rng.normal(size=x0.shape))
-    check_batch(net, x0, x1, small_device([net], chunk))
-
-
-def check_batch(net: Any, x0: Array, x1: Array, device: HostDevice) -> None:
-    for kind in ("linear", "activation"):
-        found = pyexpr.count_regions(net, x0, x1, kind=kind, device=device)
-        np.testing.assert_array_equal(found, pyexpr.count_regions(net, x0, x1, kind=kind))
-    for per in ("total", "neuron"):
-        found = pyexpr.count_transitions(net, x0, x1, per=per, device=device)
-        expected = pyexpr.count_transitions(net, x0, x1, per=per)
-        np.testing.assert_array_equal(found, expected)
-        assert found.dtype == np.int64
+    check(small_device([net], chunk), net, x0, x1)
 
 
 def test_pairs() -> None:
@@ -173,8 +139,8 @@ def test_stacks(case: Case, chunk: int, data: st.DataObject) -> None:
     functions = [node.function for node in first.graph.nodes if hasattr(node, "function")]
     stack = pyexpr.NetworkStack([pyexpr.Network.dense(layers, functions) for layers in others])
     device = small_device(list(stack), chunk)
-    check_batch(stack, np.stack([case.x0, case.x1]), np.stack([case.x1, case.x0]), device)
-    check_batch(stack, case.x0, case.x1, device)
+    check(device, stack, np.stack([case.x0, case.x1]), np.stack([case.x1, case.x0]))
+    check(device, stack, case.x0, case.x1)
 
 
 def test_a_stack_of_networks_with_a_layer_that_nothing_reads() -> None:
@@ -192,7 +158,7 @@ def test_a_stack_of_networks_with_a_layer_that_nothing_reads() -> None:
 
     stack = pyexpr.NetworkStack([pyexpr.Network(graph()) for _ in range(3)])
     x0, x1 = RNG.normal(size=(2, 4, 3))
-    check_batch(stack, x0, x1, DEVICE)
+    check(DEVICE, stack, x0, x1)
 
 
 def test_other_networks_beside_one_take_the_place_of_those_before() -> None:
@@ -228,4 +194,4 @@ def test_convolutions(groups: int) -> None:
     net = convolutions(groups)
     x0, x1 = RNG.normal(size=(2, 2, 6, 5))
     for chunk in (20, 10**6):
-        assert counted(net, x0, x1, small_device([net], chunk)) == counted(net, x0, x1)
+        assert counted(net, x0, x1, device=small_device([net], chunk)) == counted(net, x0, x1)

@@ -13,11 +13,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from curve_judge import check_case, counted, expected_counts, judged, network, oracle_layers, widths
+from curve_judge import check_case, judged
 from curve_strategies import Curve, CurveCase, curve, factored
 from fuzzing import Fuzz
-from judge import piecewise_linear
-from strategies import Activation, Array, DenseLayer
+from judge import counted, expected_counts, hidden_widths, network, piecewise_linear
+from strategies import Activation, Array, DenseLayer, oracle_layers
 from test_fuzz import make_activation, make_layers
 
 import pyexpr
@@ -260,7 +260,8 @@ def test_a_wrong_count_is_noticed() -> None:
     noticed = 0
     for index in range(40):
         case = make_case(index)
-        expected = expected_counts(judged(oracle_layers(case), case.curve.build()), widths(case))
+        layers = oracle_layers(case)
+        expected = expected_counts(judged(layers, case.curve.build()), hidden_widths(layers))
         inputs = case.layers[0][0].shape[1]
         other = replace(case, curve=make_bezier(np.random.default_rng(index), inputs))
         noticed += counted(network(other), other.curve.build()) != expected

@@ -9,21 +9,20 @@ from typing import Any
 import numpy as np
 import pytest
 from corpus import HARD_TANH, RELU, gaussian
-from curve_judge import check_case, counted, network, oracle_layers, transitions_of
-from curve_strategies import CURVES, Curve, CurveCase, curve, curve_cases, on_curve
+from curve_judge import check_case, transitions_of
+from curve_strategies import CURVES, Curve, CurveCase, curve, curve_cases
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from judge import Array
-from judge import counted as counted_on_line
-from judge import network as network_of
+from judge import Array, counted, network
 from oracle import analyse as analyse_line
-from strategies import ACTIVATIONS, FAMILIES, Activation, Case, DenseLayer, cases
+from strategies import ACTIVATIONS, FAMILIES, Activation, Case, DenseLayer, cases, oracle_layers
 
 import pyexpr
 
 # Random networks and trajectories. The oracle of curves is slow.
 
 few = settings(max_examples=settings().max_examples // 3)
+fewer = settings(max_examples=settings().max_examples // 6)
 
 
 @pytest.mark.parametrize("kind", CURVES)
@@ -34,7 +33,7 @@ def test_counts_and_traces_are_exact_on_every_kind_of_curve(kind: str, data: st.
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-@few
+@fewer
 @given(data=st.data())
 def test_counts_and_traces_are_exact_for_every_family_of_weights(
     family: str, data: st.DataObject
@@ -43,7 +42,7 @@ def test_counts_and_traces_are_exact_for_every_family_of_weights(
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
-@few
+@fewer
 @given(data=st.data())
 def test_counts_and_traces_are_exact_for_every_activation(
     activation: str, data: st.DataObject
@@ -90,8 +89,8 @@ def test_the_reversed_curve_is_traced_backwards(case: CurveCase) -> None:
 
 
 def same_on_line(case: Case, *trajectories: pyexpr.Trajectory) -> None:
-    net = network_of(case)
-    expected = counted_on_line(net, case.x0, case.x1)
+    net = network(case)
+    expected = counted(net, case.x0, case.x1)
     for trajectory in trajectories:
         assert counted(net, trajectory) == expected
 
@@ -100,7 +99,7 @@ def same_on_line(case: Case, *trajectories: pyexpr.Trajectory) -> None:
 def test_a_line_is_the_segment(case: Case) -> None:
     line = pyexpr.Line(case.x0, case.x1)
     same_on_line(case, line)
-    net = network_of(case)
+    net = network(case)
     a, b = pyexpr.trace(net, line), pyexpr.trace(net, case.x0, case.x1)
     assert transitions_of(a) == transitions_of(b)
     assert np.array_equal(a.t, b.t)
@@ -164,11 +163,11 @@ def test_without_biases_any_arc_below_a_half_turn_has_the_regions_of_its_chord(
     arc = pyexpr.Arc(case.x0, case.x1, angle)
     last = arc.pieces[-1]
     # Its ends are no floats, so that only the oracle knows the chord.
-    layers = oracle_layers(on_curve(plain, curve("Arc")))
+    layers = oracle_layers(plain)
     chord = analyse_line(layers, case.x0.tolist(), last.exact_position(last.end))
-    trace = pyexpr.trace(network_of(plain), arc)
+    trace = pyexpr.trace(network(plain), arc)
     assert [tuple(pattern) for pattern in trace.patterns().tolist()] == chord.patterns
-    assert pyexpr.count_patterns(network_of(plain), arc) == len(chord.patterns)
+    assert pyexpr.count_patterns(network(plain), arc) == len(chord.patterns)
 
 
 # Closed forms.

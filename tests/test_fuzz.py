@@ -32,7 +32,6 @@ from strategies import Activation, Array, Case, DenseLayer, oracle_layers
 import pyexpr
 
 Rng = np.random.Generator
-BLOCK = 500  # cases a task
 
 
 # Weights: [out, in + 1], the bias in the last column.
@@ -167,7 +166,7 @@ def make_case(index: int) -> Case:
     phis = [make_activation(rng, width) for width in hidden]
     if rng.integers(2) and phi.slopes.ndim == 1:
         phis = [phi] * len(hidden)
-    case = Case(layers, "fuzz", phis, *make_end_points(rng, inputs))
+    case = Case(layers, phis, *make_end_points(rng, inputs))
     if rng.integers(4) == 0:
         aim(rng, case)
     return case

@@ -298,7 +298,7 @@ def as_relu_pairs(case: Case, shifts: tuple[float, float], value: float) -> Case
             bias = np.concatenate([bias + shifts[0], bias + shifts[1]])
         layers.append((weight, bias))
     relu = Activation(np.zeros(1), np.array([0.0, 1.0]), 0.0, 0)
-    return replace(case, layers=layers, activation="relu", activations=[relu] * (len(layers) - 1))
+    return replace(case, layers=layers, activations=[relu] * (len(layers) - 1))
 
 
 @given(cases(families=INTEGER, activations=["hard_tanh"]))

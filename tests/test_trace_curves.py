@@ -5,11 +5,12 @@ from math import cos, pi, sqrt, tau
 
 import numpy as np
 import pytest
-from curve_judge import judged, network, oracle_layers
+from curve_judge import judged
 from curve_strategies import CURVES, CurveCase, curve_cases
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from judge import exact_affine_map
+from judge import exact_affine_map, network
+from strategies import oracle_layers
 
 import pyexpr
 from pyexpr.tracing.algebraic import AlgebraicNumber

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from curve_judge import network
 from curve_strategies import CURVES, CurveCase, curve_cases
 from graph_corpus import CORPUS
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from judge import network
 
 import pyexpr
 from pyexpr import Network, Trace
