@@ -31,6 +31,7 @@ def check_trace(trace: Trace, analysis: CurveAnalysis) -> None:
         (s.breakpoint, s.layer, s.neuron, s.before, s.after) for s in analysis.transitions
     ]
     assert trace.n_intervals == len(analysis.patterns)
+    assert len(trace.nodes) == len(trace.values) == trace.n_intervals + 1
     assert [tuple(pattern) for pattern in trace.patterns().tolist()] == analysis.patterns
     assert tuple(trace.first_pattern.tolist()) == analysis.patterns[0]
     assert trace.bends.tolist() == [b.felt for b in analysis.breakpoints]

@@ -17,7 +17,7 @@ from pyexpr import Network, Trace
 from pyexpr.io.traces import load_trace
 
 Arrays = dict[str, Any]
-few = settings(max_examples=settings().max_examples // 6)
+few = settings(max_examples=settings().max_examples // 12)
 
 CIRCLE = pyexpr.Circle([0.0, 0.0], [1.0, 0.0], [0.0, 1.0])
 # relu(y), relu(x), and a readout; letters 10 -> 11 at the seam, and so on round.
