@@ -5,6 +5,7 @@
 #include <limits>
 #include <utility>
 
+#include "pyexpr/ball.hpp"
 #include "pyexpr/kernels.hpp"
 #include "pyexpr/rounding.hpp"
 
