@@ -13,7 +13,7 @@ from typing import TypeAlias
 import numpy as np
 import pytest
 from algebraic import Polynomial, Root, polynomial, sign_changes
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from test_cuda_kernels import (
     Doubles,
@@ -29,6 +29,8 @@ from test_cuda_kernels import (
     unpacked,
     widths,
 )
+
+from pyexpr import _core
 
 Exact: TypeAlias = list[Fraction]
 
@@ -417,6 +419,20 @@ def test_weights_are_cut_nearly_exactly(w: list[float], t: list[float]) -> None:
         found = exact(out[c * degree : (c + 1) * degree + 1])
         # A row that two cells share is the one's first.
         assert (abs(found - true) <= 2 * U * np.array(true)).all()
+
+
+@given(
+    degrees.flatmap(lambda d: st.lists(st.floats(1e-30, 1e30), min_size=d + 1, max_size=d + 1)),
+    st.tuples(ends, ends).filter(lambda part: part[0] < part[1]),
+)
+@example([0.7, 0.9, 1.1e-30], (0.3, 1.0))
+def test_the_core_cuts_weights_nearly_exactly(w: list[float], part: tuple[float, float]) -> None:
+    affine_map = _core.AffineMap(1, np.zeros(1), [(0, 0, _core.dense(np.ones((1, 1))))])
+    piece = _core.rational_bezier(np.zeros((1, 1)), np.ones((len(w), 1)), np.array(w), *part)
+    network = _core.Network([affine_map], [], [])
+    found = _core.start_curve(network, _core.Trajectory([piece], False), 0)
+    true = bernstein(from_bernstein([*exact(found["w"])]), *map(Fraction, part))
+    assert (abs(exact(found["weights"]) - true) <= 2 * U * np.array(true)).all()
 
 
 @given(st.data(), degrees, st.integers(0, 2), small_seeds)

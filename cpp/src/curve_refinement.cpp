@@ -14,9 +14,14 @@ namespace {
 // From so many terms on, sums are compensated.
 constexpr std::size_t many_terms = 16;
 
-// s such that b = a + s (1 - a)
-Pair share(double a, double b) {
-    return b > a ? (Pair{b} - Pair{a}) / (Pair{1} - Pair{a}) : Pair{};
+// From weights on [a, 1] to those on [a, b] and on [b, 1]. All are positive, and so are their shares:
+// nothing cancels, however far apart the weights are.
+void split_weights(const Bernstein<Pair>& w, double a, double b, Bernstein<Pair>& left,
+                   Bernstein<Pair>& right) {
+    const Pair length = Pair{1} - Pair{a};
+    const Pair s = b > a ? (Pair{b} - Pair{a}) / length : Pair{};
+    const Pair rest = b > a ? (Pair{1} - Pair{b}) / length : Pair{1};
+    split(w, [&](const Pair& x, const Pair& y) { return rest * x + s * y; }, left, right);
 }
 
 }  // namespace
@@ -27,12 +32,12 @@ WeightCutter::WeightCutter(const Bernstein<double>& w, double start) : start_(st
     rest_.degree = w.degree;
     for (std::size_t i = 0; i <= w.degree; ++i) rest_[i] = {w[i], 0};
     Bernstein<Pair> before;
-    if (!even_ && start > 0) split(Bernstein<Pair>(rest_), Pair{start}, before, rest_);
+    if (!even_ && start > 0) split_weights(Bernstein<Pair>(rest_), 0, start, before, rest_);
 }
 
 Bernstein<double> WeightCutter::up_to(double stop) {
     Bernstein<Pair> part = rest_;
-    if (!even_) split(Bernstein<Pair>(rest_), share(start_, stop), part, rest_);
+    if (!even_) split_weights(Bernstein<Pair>(rest_), start_, stop, part, rest_);
     start_ = stop;
     Bernstein<double> out;
     out.degree = part.degree;

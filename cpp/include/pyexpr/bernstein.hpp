@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <concepts>
 #include <cstddef>
 
 namespace pyexpr {
@@ -19,19 +20,24 @@ struct Bernstein {
     const Number& last() const { return c[degree]; }
 };
 
-// The same polynomial on [0, s] and on [s, 1].
-template <class Number>
-void split(const Bernstein<Number>& f, const Number& s, Bernstein<Number>& left,
+// The same polynomial on [0, s] and on [s, 1], where at_s(x, y) is s of the way from x to y.
+template <class Number, class AtS>
+    requires std::invocable<AtS, Number, Number>
+void split(const Bernstein<Number>& f, AtS&& at_s, Bernstein<Number>& left,
            Bernstein<Number>& right) {
     const std::size_t d = f.degree;
     right = f;
     left.degree = d;
     left[0] = f[0];
     for (std::size_t r = 1; r <= d; ++r) {
-        for (std::size_t i = 0; i + r <= d; ++i)
-            right[i] = right[i] + s * (right[i + 1] - right[i]);
+        for (std::size_t i = 0; i + r <= d; ++i) right[i] = at_s(right[i], right[i + 1]);
         left[r] = right[0];
     }
+}
+template <class Number>
+void split(const Bernstein<Number>& f, const Number& s, Bernstein<Number>& left,
+           Bernstein<Number>& right) {
+    split(f, [&](const Number& x, const Number& y) { return x + s * (y - x); }, left, right);
 }
 
 // On [a, b] within [0, 1], where s is b's place on [a, 1].
