@@ -26,11 +26,13 @@ PYEXPR_ANYWHERE inline void merge(i64 i, i64 old, i64 level, const i64* first_po
     out_neuron[to] = is_old ? neuron[i] : point_neuron[p];
     out_threshold[to] = is_old ? threshold[i] : point_threshold[p];
     out_piece[to] = piece[c];
-    out_displacement[to] = is_old ? displacement[i] : point_displacement[p];
     const f64 length = is_old ? 0 : t[c + 1] - t[c];
     from[to] = c;
     share[to] = length > 0 ? smallest((point_t[p] - t[c]) / length, 1) : 0;
     parent[to] = c;
+    // A point at the float of its cell's left end has the row of that end, and what that is wrong by.
+    const f64 at_end = !is_old && share[to] == 0 ? displacement[c] : 0;
+    out_displacement[to] = is_old ? displacement[i] : point_displacement[p] + at_end;
 }
 
 }  // namespace pyexpr::cuda
