@@ -260,7 +260,8 @@ PYEXPR_CLONES bool widen(const double* __restrict x, const double* __restrict sc
                          std::size_t n) {
     double finite = 0;
     for (std::size_t i = 0; i < n; ++i) {
-        const double around = scale[i] * distance, low = x[i] - around, high = x[i] + around;
+        const double around = scale[i] * distance + underflow;
+        const double low = x[i] - around, high = x[i] + around;
         least[i] = low < least[i] ? low : least[i];
         most[i] = high > most[i] ? high : most[i];
         finite += low * 0 + high * 0;

@@ -42,7 +42,8 @@ void move_along(const double* p, const double* slope, double s, double* out, std
 // x . y
 double dot(const double* x, const double* y, std::size_t n);
 
-// Grows [least, most] by x - distance scale and x + distance scale; false if these are not finite.
+// Grows [least, most] by x - distance scale and x + distance scale (and underflow); false if these
+// are not finite.
 bool widen(const double* x, const double* scale, double distance, double* least, double* most,
            std::size_t n);
 
