@@ -6,6 +6,8 @@
 #include <mutex>
 #include <thread>
 
+#include "pyexpr/threads.hpp"
+
 namespace pyexpr {
 namespace {
 
@@ -67,8 +69,7 @@ public:
     Certificate run() {
         // Few groups are shared themselves.
         if (options_.threads == 1 || groups_ < 2 * options_.threads) return one_by_one();
-        std::vector<std::thread> helpers;
-        for (std::size_t i = 1; i < options_.threads; ++i) helpers.emplace_back([this] { help(); });
+        auto helpers = start_threads(options_.threads, [this](std::size_t) { help(); });
         std::exception_ptr interrupted;
         try {
             work([this] { options_.poll(); });

@@ -7,6 +7,7 @@
 
 #include "pyexpr/curve_events.hpp"
 #include "pyexpr/events.hpp"
+#include "pyexpr/threads.hpp"
 
 namespace pyexpr {
 namespace {
@@ -125,9 +126,8 @@ void Referee::for_each_block(std::size_t count, const std::function<void()>& pol
             }
         }
     };
-    std::vector<std::thread> helpers;
-    for (std::size_t i = 1; i < std::min(predicates_.size(), count); ++i)
-        helpers.emplace_back([&, i] { work(*predicates_[i]); });
+    auto helpers = start_threads(std::min(predicates_.size(), count),
+                                 [&](std::size_t i) { work(*predicates_[i]); });
     work(*predicates_[0]);
     for (std::thread& helper : helpers) helper.join();
     poll_ = nullptr;

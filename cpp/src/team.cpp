@@ -2,8 +2,9 @@
 
 #include <chrono>
 #include <iterator>
-#include <system_error>
 #include <utility>
+
+#include "pyexpr/threads.hpp"
 
 namespace pyexpr {
 
@@ -22,13 +23,9 @@ Team::~Team() {
 
 void Team::start() {
     const std::lock_guard lock(mutex_);
-    try {
-        while (!started_ && helpers_.size() + 1 < threads_) {
-            helpers_.emplace_back([this] { help_(*this); });
-            ++starting_;
-        }
-    } catch (const std::system_error&) {
-        // The system has no more threads: these will do.
+    if (!started_) {
+        helpers_ = start_threads(threads_, [this](std::size_t) { help_(*this); });
+        starting_ = helpers_.size();
     }
     started_ = true;
     update_hunger();

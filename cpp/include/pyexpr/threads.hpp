@@ -1,0 +1,24 @@
+// Threads beside the caller's.
+#pragma once
+
+#include <cstddef>
+#include <system_error>
+#include <thread>
+#include <vector>
+
+namespace pyexpr {
+
+// Threads 1 .. count - 1 of `count`, the caller being the first: thread i runs run(i). Fewer where the
+// system has no more; whoever calls can do all the work alone.
+template <class Run>
+std::vector<std::thread> start_threads(std::size_t count, const Run& run) {
+    std::vector<std::thread> out;
+    out.reserve(count);
+    try {
+        for (std::size_t i = 1; i < count; ++i) out.emplace_back(run, i);
+    } catch (const std::system_error&) {
+    }
+    return out;
+}
+
+}  // namespace pyexpr
