@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <type_traits>
 #include <unordered_set>
 #include <utility>
 #include <vector>
@@ -157,7 +158,9 @@ struct Transition {
     std::int64_t breakpoint;
     std::int32_t layer, neuron;
     std::int16_t before, after;
+    std::int32_t unused = 0;  // so that numpy finds no byte undefined
 };
+static_assert(std::has_unique_object_representations_v<Transition>);
 
 // Transitions of every neuron.
 class CountTransitions final : public BoundarySink {
