@@ -1,6 +1,9 @@
 #include <pybind11/stl.h>
 
+#include <algorithm>
 #include <array>
+#include <initializer_list>
+#include <span>
 #include <string>
 #include <tuple>
 #include <utility>
@@ -20,6 +23,13 @@ void require(bool condition, const std::string& message) {
     if (!condition) throw py::value_error(message);
 }
 
+// Whether so many entries have numbers of 32 bits, as neurons have and BLAS's sizes.
+bool fits(std::initializer_list<std::size_t> factors) {
+    double product = 1;
+    for (const std::size_t factor : factors) product *= static_cast<double>(factor);
+    return product < 0x1p31;
+}
+
 Dense dense(const Doubles& weight) {
     require(weight.ndim() == 2 && weight.size() > 0, "weight: expected [out, in]");
     return {static_cast<std::size_t>(weight.shape(1)), static_cast<std::size_t>(weight.shape(0)),
@@ -37,6 +47,9 @@ Convolution convolution(const Doubles& kernel, const Two& size, const Two& strid
         extent(1) * groups, size[0],      size[1], extent(0), extent(2), extent(3),
         strides[0],         strides[1],   pads[0], pads[1],   pads[2],   pads[3],
         dilations[0],       dilations[1], groups};
+    for (const auto numbers : {std::span<const std::size_t>(size), {pads}, {strides}, {dilations}})
+        require(std::ranges::all_of(numbers, [](std::size_t n) { return fits({n}); }),
+                "sizes, pads, strides, dilations: must be below 2^31");
     require(groups > 0 && extent(0) % groups == 0, "groups: must divide the channels");
     require(strides[0] > 0 && strides[1] > 0 && dilations[0] > 0 && dilations[1] > 0 &&
                 size[0] > 0 && size[1] > 0,
@@ -44,6 +57,9 @@ Convolution convolution(const Doubles& kernel, const Two& size, const Two& strid
     require(size[0] + pads[0] + pads[2] > dilations[0] * (extent(2) - 1) &&
                 size[1] + pads[1] + pads[3] > dilations[1] * (extent(3) - 1),
             "kernel: larger than the padded image");
+    require(fits({extent(1), groups, size[0], size[1]}) &&
+                fits({extent(0), shape.out_height(), shape.out_width()}),
+            "size: expected less than 2^31 inputs and outputs");
     return {shape, kernel.data()};
 }
 
@@ -52,7 +68,7 @@ Sparse sparse(std::size_t inputs, const Indices& first, const Indices& column,
               const Doubles& weight) {
     require(first.ndim() == 1 && first.size() >= 2 && column.ndim() == 1 && weight.ndim() == 1 &&
                 column.size() == weight.size() && first.at(0) == 0 &&
-                first.at(first.size() - 1) == column.size(),
+                first.at(first.size() - 1) == column.size() && fits({inputs}),
             "sparse: expected first [out + 1], column [entries], weight [entries]");
     std::vector<std::size_t> starts(first.data(), first.data() + first.size());
     std::vector<std::uint32_t> columns(column.data(), column.data() + column.size());
@@ -60,7 +76,8 @@ Sparse sparse(std::size_t inputs, const Indices& first, const Indices& column,
         require(starts[q] <= starts[q + 1] && starts[q + 1] <= columns.size(),
                 "first: must not decrease");
         for (std::size_t i = starts[q]; i < starts[q + 1]; ++i)
-            require(columns[i] < inputs && (i == starts[q] || columns[i - 1] < columns[i]),
+            require(column.data()[i] >= 0 && column.data()[i] < static_cast<std::int64_t>(inputs) &&
+                        (i == starts[q] || columns[i - 1] < columns[i]),
                     "column: must increase in every row, and be below inputs");
     }
     return {inputs,
@@ -81,11 +98,13 @@ using BlockTuple = std::tuple<std::size_t, std::size_t, SharedOperation>;
 AffineMap affine_map(std::size_t inputs, const Doubles& bias,
                      const std::vector<BlockTuple>& tuples) {
     require(bias.ndim() == 1 && bias.size() > 0 && inputs > 0, "bias: expected [out]");
+    const auto outputs = static_cast<std::size_t>(bias.size());
+    require(fits({inputs}) && fits({outputs}), "bias: expected less than 2^31 inputs and outputs");
     std::vector<Block> blocks;
     for (const auto& [in_offset, out_offset, operation] : tuples) {
         const Block& block = blocks.emplace_back(Block{in_offset, out_offset, operation});
-        require(in_offset + block.inputs() <= inputs &&
-                    out_offset + block.outputs() <= static_cast<std::size_t>(bias.size()),
+        require(block.inputs() <= inputs && in_offset <= inputs - block.inputs() &&
+                    block.outputs() <= outputs && out_offset <= outputs - block.outputs(),
                 "blocks: outside the map");
     }
     return {inputs, {bias.data(), bias.data() + bias.size()}, std::move(blocks)};
