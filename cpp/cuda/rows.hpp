@@ -88,22 +88,47 @@ PYEXPR_ANYWHERE inline void multiply_sparse(i64 i, i64 outputs, const i64* first
     y[row * y_stride + y_offset + q] += sum;
 }
 
-// Entry i of [rows, out, in], at place `offset` of the inputs: see Convolution for the shape, which
-// is (channels in, height, width, channels out, kernel height, kernel width, strides y and x, pads
-// top, left, bottom, right, dilations y and x, groups, out height, out width).
+// What a convolution's taps meet; its shape: see ConvolutionShape.
 struct Patches {
-    const i64* s;
-    PYEXPR_ANYWHERE i64 pixels() const { return s[15] * s[16]; }
-    PYEXPR_ANYWHERE i64 taps() const { return s[0] / s[14] * s[4] * s[5]; }
+    enum Of {
+        channels_in,
+        height,
+        width,
+        channels_out,
+        kernel_height,
+        kernel_width,
+        stride_y,
+        stride_x,
+        pad_top,
+        pad_left,
+        pad_bottom,
+        pad_right,
+        dilation_y,
+        dilation_x,
+        groups,
+        out_height,
+        out_width
+    };
+    const i64* shape;
+    PYEXPR_ANYWHERE i64 pixels() const { return shape[out_height] * shape[out_width]; }
+    PYEXPR_ANYWHERE i64 channels_of_group() const { return shape[channels_in] / shape[groups]; }
+    PYEXPR_ANYWHERE i64 taps() const {
+        return channels_of_group() * shape[kernel_height] * shape[kernel_width];
+    }
+    // The group that an output channel is of.
+    PYEXPR_ANYWHERE i64 group(i64 channel) const {
+        return channel / (shape[channels_out] / shape[groups]);
+    }
     // The entry that a tap of a group's channels meets at a pixel, or -1 in the padding.
     PYEXPR_ANYWHERE i64 entry(i64 group, i64 tap, i64 pixel) const {
-        const auto [row, column] = place(pixel, s[16]);
-        const auto [line, right] = place(tap, s[5]);
-        const auto [inner, down] = place(line, s[4]);
-        const i64 channel = group * (s[0] / s[14]) + inner;
-        const i64 y = row * s[6] + down * s[12] - s[8], x = column * s[7] + right * s[13] - s[9];
-        if (y < 0 || y >= s[1] || x < 0 || x >= s[2]) return -1;
-        return (channel * s[1] + y) * s[2] + x;
+        const auto [row, column] = place(pixel, shape[out_width]);
+        const auto [line, right] = place(tap, shape[kernel_width]);
+        const auto [inner, down] = place(line, shape[kernel_height]);
+        const i64 channel = group * channels_of_group() + inner;
+        const i64 y = row * shape[stride_y] + down * shape[dilation_y] - shape[pad_top];
+        const i64 x = column * shape[stride_x] + right * shape[dilation_x] - shape[pad_left];
+        if (y < 0 || y >= shape[height] || x < 0 || x >= shape[width]) return -1;
+        return (channel * shape[height] + y) * shape[width] + x;
     }
 };
 
@@ -163,10 +188,11 @@ PYEXPR_ANYWHERE inline void convolve_extended(i64 i, const i64* shape, const f64
                                               i64 x_offset, f64* y, f64* y_low, i64 y_stride,
                                               i64 y_offset) {
     const Patches at{shape};
-    const i64 pixels = at.pixels(), taps = at.taps(), outputs = shape[3] * pixels;
+    const i64 pixels = at.pixels(), taps = at.taps(),
+              outputs = shape[Patches::channels_out] * pixels;
     const auto [v, q] = place(i, outputs);
     const auto [channel, pixel] = place(q, pixels);
-    const i64 group = channel / (shape[3] / shape[14]), in = v * x_stride + x_offset;
+    const i64 group = at.group(channel), in = v * x_stride + x_offset;
     const i64 out = v * y_stride + y_offset + q;
     Pair sum{y[out], y_low[out]};
     for (i64 tap = 0; tap < taps; ++tap) {

@@ -76,19 +76,19 @@ class DenseBlock:
 
 @dataclass(frozen=True, eq=False)
 class ConvolutionBlock:
-    """shape: see kernels, int64 [17]; kernel: float64 [channels out, taps]."""
+    """pixels: of an output channel; shape: int64 [17], see kernels; kernel [channels out, taps]."""
 
     device: Device
-    shape: tuple[int, ...]
-    device_shape: Array
+    groups: int
+    pixels: int
+    shape: Array
     kernel: Array
 
     def add(self, x: Rows, y: Rows) -> None:
-        channels, taps = self.kernel.shape
-        pixels = self.shape[15] * self.shape[16]
+        (channels, taps), pixels = self.kernel.shape, self.pixels
         if x.lows is not None:
             self.device.run(
-                "convolve_extended", len(x.array) * channels * pixels, self.device_shape,
+                "convolve_extended", len(x.array) * channels * pixels, self.shape,
                 self.kernel, *x.extended_place, *y.extended_place,
             )  # fmt: skip
             return
@@ -98,14 +98,11 @@ class ConvolutionBlock:
             self._add_some(x.part(first, last), y.part(first, last))
 
     def _add_some(self, x: Rows, y: Rows) -> None:
-        groups, pixels = self.shape[14], self.shape[15] * self.shape[16]
-        channels, taps = self.kernel.shape
-        out = channels // groups
-        for group in range(groups):
+        (channels, taps), pixels = self.kernel.shape, self.pixels
+        out = channels // self.groups
+        for group in range(self.groups):
             patches = self.device.xp.empty((len(x.array), taps, pixels))
-            self.device.run(
-                "unfold", patches.size, self.device_shape, group, x.array, *x.place, patches
-            )
+            self.device.run("unfold", patches.size, self.shape, group, x.array, *x.place, patches)
             product = self.kernel[group * out : (group + 1) * out] @ patches
             first = y.offset + group * out * pixels
             y.array[:, first : first + out * pixels] += product.reshape(len(patches), -1)
@@ -163,7 +160,8 @@ def _operation(kind: str, arrays: list[Array], device: Device) -> Operation:
     if kind == "dense":
         return DenseBlock(device, *on_device)
     if kind == "convolution":
-        return ConvolutionBlock(device, tuple(map(int, arrays[0])), *on_device)
+        *_, groups, height, width = map(int, arrays[0])
+        return ConvolutionBlock(device, groups, height * width, *on_device)
     return SparseBlock(device, *on_device)
 
 
