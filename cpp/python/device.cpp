@@ -16,6 +16,8 @@
 namespace pyexpr::python {
 namespace {
 
+static_assert(cuda::most_degree == most_degree);
+
 using Integers = py::array_t<std::int64_t, py::array::c_style>;
 using Words = py::array_t<Word, py::array::c_style>;
 

@@ -102,7 +102,7 @@ Piece rational_bezier(const Doubles& points, const Doubles& mixing, const Double
                       double start, double end) {
     require(points.ndim() == 2 && mixing.ndim() == 2 && weights.ndim() == 1 &&
                 mixing.shape(1) == points.shape(0) && mixing.shape(0) == weights.shape(0) &&
-                weights.size() >= 2 && weights.size() <= 11,
+                weights.size() >= 2 && weights.size() <= static_cast<py::ssize_t>(most_degree) + 1,
             "points, mixing, weights: expected shapes (m, n), (d + 1, m), (d + 1,), 1 <= d <= 10");
     require(std::all_of(weights.data(), weights.data() + weights.size(),
                         [](double w) { return w > 0; }),

@@ -8,7 +8,7 @@
 
 namespace pyexpr {
 
-inline constexpr std::size_t most_degree = 10;
+inline constexpr std::size_t most_degree = 10;  // as kernels have it, and Python
 
 template <class Number>
 struct Bernstein {
