@@ -23,6 +23,11 @@ namespace pyexpr::python {
 namespace py = pybind11;
 
 using Doubles = py::array_t<double, py::array::c_style>;
+using Integers = py::array_t<std::int64_t, py::array::c_style>;
+
+inline void require(bool holds, const char* message) {
+    if (!holds) throw py::value_error(message);
+}
 
 void register_network(py::module_& module);
 void register_trajectory(py::module_& module);
@@ -99,6 +104,11 @@ template <class T>
 py::array take(std::vector<T>&& values) {
     const auto size = static_cast<py::ssize_t>(values.size());
     return take(std::move(values), {size});
+}
+
+template <class Values>
+py::array as_integers(const Values& values) {
+    return take(std::vector<std::int64_t>(values.begin(), values.end()));
 }
 
 }  // namespace pyexpr::python

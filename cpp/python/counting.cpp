@@ -49,13 +49,11 @@ Certificate without_gil(const Network& network, std::optional<std::size_t> first
     }
 }
 
-using Indices = py::array_t<std::int64_t, py::array::c_style>;
-
 // The segments from row starts[i] of x0 to row ends[i] of x1. For each, the number of regions, or
 // transitions of the neurons edges[c] .. edges[c + 1] - 1 together: [lines, columns].
 py::tuple count_lines(const Network& network, const std::string& what, const Doubles& x0,
-                      const Indices& starts, const Doubles& x1, const Indices& ends,
-                      const Indices& edges, std::size_t first, std::size_t threads,
+                      const Integers& starts, const Doubles& x1, const Integers& ends,
+                      const Integers& edges, std::size_t first, std::size_t threads,
                       const py::object& progress) {
     for (const Doubles* x : {&x0, &x1})
         if (x->ndim() != 2 || static_cast<std::size_t>(x->shape(1)) != network.inputs())
@@ -126,14 +124,11 @@ Certificate run(const Network& network, const Trajectory& trajectory, Sink& sink
             throw py::value_error("trajectory: its points are not of the network's inputs");
     std::atomic<double> done = 0;
     const Signals signals(call.progress, &done);
-    const py::gil_scoped_release no_gil;
-    try {
+    return without_gil(network, std::nullopt, [&] {
         return run(
             network, trajectory, sink, workspaces(),
             {.threads = call.threads, .poll = signals, .done = &done, .certify = call.certify});
-    } catch (const NotFinite& error) {
-        throw Overflow{layer_at(network, error.level)};
-    }
+    });
 }
 
 py::tuple as_tuple(const Certificate& certificate) {

@@ -18,7 +18,6 @@ namespace {
 
 static_assert(cuda::most_degree == most_degree);
 
-using Integers = py::array_t<std::int64_t, py::array::c_style>;
 using Words = py::array_t<Word, py::array::c_style>;
 
 // What Python calls the type of a kernel's argument.
@@ -220,14 +219,11 @@ py::dict settle(Referee& referee, const std::vector<Cells>& levels, const Intege
         low.push_back(point.low);
         high.push_back(point.high);
     }
-    const auto integers = [](const auto& values) {
-        return take(std::vector<std::int64_t>(values.begin(), values.end()));
-    };
     py::dict out;
     out["left"] = take(std::move(found.left));
     out["crossing"] = take(std::move(found.crossing));
     out["displacement"] = take(std::move(found.displacement));
-    out["cell"] = integers(found.cell);
+    out["cell"] = as_integers(found.cell);
     out["t"] = take(std::move(t));
     out["tau"] = take(std::move(tau));
     out["neuron"] = take(std::move(neuron));
@@ -236,9 +232,9 @@ py::dict settle(Referee& referee, const std::vector<Cells>& levels, const Intege
     out["low"] = take(std::move(low));
     out["high"] = take(std::move(high));
     out["point_displacement"] = take(std::move(found.point_displacement));
-    out["event_neuron"] = integers(found.event_neuron);
-    out["event_threshold"] = integers(found.event_threshold);
-    out["event_point"] = integers(found.point);
+    out["event_neuron"] = as_integers(found.event_neuron);
+    out["event_threshold"] = as_integers(found.event_threshold);
+    out["event_point"] = as_integers(found.point);
     return out;
 }
 

@@ -4,7 +4,6 @@
 #include <array>
 #include <initializer_list>
 #include <span>
-#include <string>
 #include <tuple>
 #include <utility>
 #include <variant>
@@ -15,13 +14,8 @@
 namespace pyexpr::python {
 namespace {
 
-using Indices = py::array_t<std::int64_t, py::array::c_style>;
 using ActivationArrays = std::tuple<Doubles, Doubles, double>;
 using Two = std::array<std::size_t, 2>;
-
-void require(bool condition, const std::string& message) {
-    if (!condition) throw py::value_error(message);
-}
 
 // Whether so many entries have numbers of 32 bits, as neurons have and BLAS's sizes.
 bool fits(std::initializer_list<std::size_t> factors) {
@@ -64,7 +58,7 @@ Convolution convolution(const Doubles& kernel, const Two& size, const Two& strid
 }
 
 // Rows of entries: row q's are first[q] .. first[q + 1] - 1, with increasing columns.
-Sparse sparse(std::size_t inputs, const Indices& first, const Indices& column,
+Sparse sparse(std::size_t inputs, const Integers& first, const Integers& column,
               const Doubles& weight) {
     require(first.ndim() == 1 && first.size() >= 2 && column.ndim() == 1 && weight.ndim() == 1 &&
                 column.size() == weight.size() && first.at(0) == 0 &&
@@ -205,9 +199,6 @@ py::array view(const T* data, std::vector<py::ssize_t> shape, const py::object& 
 // ("sparse", first, column, weight), after the offsets of its inputs and outputs.
 py::tuple block_arrays(const Block& block, const py::object& owner) {
     const auto n = [](std::size_t size) { return static_cast<py::ssize_t>(size); };
-    const auto integers = [&](const auto& values) {
-        return take(std::vector<std::int64_t>(values.begin(), values.end()));
-    };
     if (const auto* dense = std::get_if<Dense>(&block.operation()))
         return py::make_tuple(block.in_offset, block.out_offset, "dense",
                               view(dense->columns(), {n(dense->inputs()), n(dense->outputs())},
@@ -220,13 +211,13 @@ py::tuple block_arrays(const Block& block, const py::object& owner) {
                                                 s.pad_left,     s.pad_bottom,    s.pad_right,
                                                 s.dilation_y,   s.dilation_x,    s.groups,
                                                 s.out_height(), s.out_width()};
-        return py::make_tuple(block.in_offset, block.out_offset, "convolution", integers(shape),
+        return py::make_tuple(block.in_offset, block.out_offset, "convolution", as_integers(shape),
                               view(convolution->weights().data(),
                                    {n(s.channels_out), n(convolution->terms())}, owner));
     }
     const auto& sparse = std::get<Sparse>(block.operation());
-    return py::make_tuple(block.in_offset, block.out_offset, "sparse", integers(sparse.first()),
-                          integers(sparse.columns()),
+    return py::make_tuple(block.in_offset, block.out_offset, "sparse", as_integers(sparse.first()),
+                          as_integers(sparse.columns()),
                           view(sparse.weights().data(), {n(sparse.weights().size())}, owner));
 }
 
@@ -265,9 +256,8 @@ void register_network(py::module_& module) {
         py::arg("dilations"), py::arg("groups"));
     module.def(
         "sparse",
-        [](std::size_t inputs, const Indices& first, const Indices& column, const Doubles& weight) {
-            return share(sparse(inputs, first, column, weight));
-        },
+        [](std::size_t inputs, const Integers& first, const Integers& column,
+           const Doubles& weight) { return share(sparse(inputs, first, column, weight)); },
         py::arg("inputs"), py::arg("first"), py::arg("column"), py::arg("weight"));
     py::class_<AffineMap, std::shared_ptr<AffineMap>>(module, "AffineMap",
                                                       "x -> W x + b, W being a sum of blocks.")

@@ -8,10 +8,6 @@ namespace {
 
 std::vector<double> vector(const Doubles& x) { return {x.data(), x.data() + x.size()}; }
 
-void require(bool holds, const char* message) {
-    if (!holds) throw py::value_error(message);
-}
-
 Piece line(const Doubles& x0, const Doubles& x1) {
     require(x0.ndim() == 1 && x1.ndim() == 1 && x0.size() == x1.size(),
             "x0, x1: expected two vectors of one length");
@@ -31,11 +27,9 @@ Trajectory polyline(const Doubles& points, bool closed) {
     return out;
 }
 
-using Indices = py::array_t<std::int64_t, py::array::c_style>;
-
 // The segments from row starts[i] of x0 to row ends[i] of x1, which are not copied.
-Trajectory segments(const Doubles& x0, const Indices& starts, const Doubles& x1,
-                    const Indices& ends, bool closed) {
+Trajectory segments(const Doubles& x0, const Integers& starts, const Doubles& x1,
+                    const Integers& ends, bool closed) {
     require(x0.ndim() == 2 && x1.ndim() == 2 && x0.shape(1) == x1.shape(1) &&
                 starts.size() == ends.size() && starts.size() > 0,
             "x0, x1: expected rows of one length, and one index of each a segment");
