@@ -66,6 +66,7 @@ struct ConvolutionShape {
     }
 };
 
+// Multiplies as Dense does.
 class Convolution {
 public:
     // kernel: [channels_out, channels_in / groups, kernel_height, kernel_width].
@@ -84,11 +85,8 @@ public:
     void for_each_in_column(std::size_t j, Visit&& visit) const;
     void multiply(std::size_t rows, const double* x, std::size_t x_stride, double* y,
                   std::size_t y_stride, Buffer& scratch) const;
-    // y += W x for one row in double-double: compensated sums, which may leave a low part as large
-    // as its high one; those of x must be normalised.
     void add_extended(const double* x, const double* x_low, double* y, double* y_low,
                       Buffer& scratch) const;
-    // x += W^T g for one row.
     void add_transposed(const double* g, double* x, Buffer& scratch) const;
     double spectral_norm() const;
 
@@ -104,7 +102,7 @@ private:
     std::size_t window_, taps_, out_height_, out_width_, pixels_;
 };
 
-// Few entries a row: copies, differences, means, paddings.
+// Few entries a row: copies, differences, means, paddings. Multiplies as Dense does.
 class Sparse {
 public:
     // Entries by row: those of row q are first[q] .. first[q + 1] - 1.
@@ -130,11 +128,8 @@ public:
     }
     void multiply(std::size_t rows, const double* x, std::size_t x_stride, double* y,
                   std::size_t y_stride, Buffer& scratch) const;
-    // y += W x for one row in double-double: compensated sums, which may leave a low part as large
-    // as its high one; those of x must be normalised.
     void add_extended(const double* x, const double* x_low, double* y, double* y_low,
                       Buffer& scratch) const;
-    // x += W^T g for one row.
     void add_transposed(const double* g, double* x, Buffer& scratch) const;
     double spectral_norm() const;
 
