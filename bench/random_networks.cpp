@@ -4,9 +4,6 @@
 //
 // With --kernels, runs all kernels on the host and on a GPU instead, where there is one, and exits
 // with 1 where they differ.
-//
-// usage: pyexpr_bench [--arc] [--linear] [--hard-tanh] [--no-proof] [--gain G] [--seed S] [--repeats R] [--threads T] INPUT HIDDEN... OUTPUT
-//        pyexpr_bench --kernels [--seed S] [--repeats R] [ROWS WIDTH]
 #include <chrono>
 #include <cmath>
 #include <cstdio>
@@ -36,9 +33,7 @@ struct Arguments {
 [[noreturn]] void usage() {
     std::fputs(
         "usage: pyexpr_bench [--arc] [--linear] [--hard-tanh] [--no-proof] [--gain G] [--seed S] "
-        "[--repeats "
-        "R] "
-        "INPUT HIDDEN... OUTPUT\n"
+        "[--repeats R] [--threads T] INPUT HIDDEN... OUTPUT\n"
         "       pyexpr_bench --kernels [--seed S] [--repeats R] [ROWS WIDTH]\n",
         stderr);
     std::exit(2);
