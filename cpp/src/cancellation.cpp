@@ -14,7 +14,7 @@ std::optional<std::size_t> sure_piece(const Activation& phi, const LetterRange& 
     return most;
 }
 
-// More than so many changes are surely felt.
+// More changes than that are not followed.
 constexpr std::size_t most_changes = 1024;
 
 // Of one search: terms that vanish or are traced back are no sources, and their number may double

@@ -1,5 +1,6 @@
 // Moves cells through the levels, depth first, piece by piece of a trajectory. Decides nothing:
-// every sign, order and equality is asked of Predicates.
+// signs, orders and equalities are asked of Predicates, and Screening proves which neurons need not
+// be asked about.
 //
 // A level takes a slice of cells that are linear up to it, with its pre-activations on them.
 // Events finds where its neurons switch, Refinement makes the next level's cells, and these are
