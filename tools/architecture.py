@@ -228,7 +228,7 @@ MODULES = (
         "C++",
         "the later tiers, for cells found on a GPU",
         "referee",
-        uses=("events", "levels", "partition", "predicates", "sinks"),
+        uses=("arithmetic", "events", "levels", "partition", "predicates", "sinks"),
     ),
     Module(
         "engine",
@@ -325,8 +325,9 @@ MODULES = (
     Module(
         "arithmetic",
         "C++",
-        "rounding bounds, pairs, balls, dyadics, bits, products",
-        "rounding pair ball bits buffer dyadic lossless bernstein polynomial portable gemm kernels",
+        "rounding bounds, pairs, balls, dyadics, bits, products; threads",
+        "rounding pair ball bits buffer dyadic lossless bernstein polynomial portable gemm kernels "
+        "threads",
     ),
 )
 
