@@ -24,17 +24,18 @@ if(NOT PYEXPR_BUNDLE_BLAS)
   find_package(LAPACK REQUIRED)
   target_link_libraries(pyexpr_blas INTERFACE LAPACK::LAPACK BLAS::BLAS)
 else()
-  # A private name: were it called as the original, another copy already loaded in the process
-  # would be bound instead.
-  set(PYEXPR_BLAS_FILE "${CMAKE_CURRENT_BINARY_DIR}/libpyexpr_openblas.so")
+  # A copy with a private name: were it called as the original, another one already loaded in the
+  # process would be bound instead. Sets PYEXPR_BLAS_FILE, which goes beside what links it.
   python_value(openblas_dir "import scipy_openblas32; print(scipy_openblas32.get_lib_dir())")
-  find_program(PATCHELF patchelf REQUIRED)
-  if(NOT EXISTS "${PYEXPR_BLAS_FILE}")
-    configure_file("${openblas_dir}/libscipy_openblas.so" "${PYEXPR_BLAS_FILE}" COPYONLY)
-    execute_process(
-      COMMAND "${PATCHELF}" --set-soname libpyexpr_openblas.so "${PYEXPR_BLAS_FILE}"
-      COMMAND_ERROR_IS_FATAL ANY)
+  if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
+    include("${CMAKE_CURRENT_LIST_DIR}/BlasOnLinux.cmake")
+  elseif(CMAKE_SYSTEM_NAME STREQUAL "Darwin")
+    include("${CMAKE_CURRENT_LIST_DIR}/BlasOnMacOS.cmake")
+  elseif(CMAKE_SYSTEM_NAME STREQUAL "Windows")
+    include("${CMAKE_CURRENT_LIST_DIR}/BlasOnWindows.cmake")
+  else()
+    message(FATAL_ERROR "there is no OpenBLAS for ${CMAKE_SYSTEM_NAME} to bring along; "
+                        "-DPYEXPR_BUNDLE_BLAS=OFF links the system's BLAS and LAPACK")
   endif()
-  target_link_libraries(pyexpr_blas INTERFACE "${PYEXPR_BLAS_FILE}")
   target_compile_definitions(pyexpr_blas INTERFACE PYEXPR_BUNDLED_BLAS)
 endif()

@@ -7,9 +7,12 @@
 #include "pyexpr/rounding.hpp"
 
 #if defined(__x86_64__) && defined(__linux__) && defined(__GNUC__) && !defined(__clang__)
-#define PYEXPR_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #define PYEXPR_AVX2 1
 #include <immintrin.h>
+#endif
+
+#if defined(PYEXPR_AVX2) && defined(__GLIBC__)  // musl's loader cannot choose among clones
+#define PYEXPR_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #else
 #define PYEXPR_CLONES
 #endif

@@ -10,6 +10,10 @@
 
 namespace pyexpr {
 
+#if defined(__FAST_MATH__) || defined(_M_FP_FAST)
+#error "the bounds are proved for operations in the order written: compile without -ffast-math"
+#endif
+
 #ifndef __CUDACC_RTC__
 static_assert(std::numeric_limits<double>::is_iec559 && FLT_EVAL_METHOD == 0,
               "the bounds are proved for IEEE 754 doubles, each operation rounded to one");
