@@ -121,6 +121,8 @@ def test_counts_in_many_python_threads_do_not_disturb_each_other() -> None:
         pyexpr.count_patterns,
         pyexpr.count_transitions,
         pyexpr.trace,
+        lambda *x, threads: pyexpr.trace(*x).crossings(threads=threads),
+        lambda *x, threads: pyexpr.trace(*x).decision_changes(threads=threads),
     ],
 )
 def test_a_bad_number_of_threads_is_named(

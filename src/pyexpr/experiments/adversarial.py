@@ -504,7 +504,7 @@ def _others(
 def _measured(net: Network, start: Images, end: Images, wanted: int) -> dict[str, Any]:
     """Of a segment; `wanted` is the class that torch finds at its end."""
     found = trace(net, start.astype(np.float64), end.astype(np.float64), threads=1)
-    changes = found.decision_changes()
+    changes = found.decision_changes(threads=1)
     length, length_max = _norm(end, start), _norm(end, start, np.inf)
     t = float(changes["t"][0]) if len(changes) else math.inf
     return {

@@ -273,7 +273,9 @@ class Trace:
 
     # --- what happens on the way ---
 
-    def crossings(self, level: float = 0.0, output: int = 0) -> FloatArray:
+    def crossings(
+        self, level: float = 0.0, output: int = 0, *, threads: int | None = None
+    ) -> FloatArray:
         """Where an output starts or stops to exceed a level: t, float64 [C], rounded as `t` is.
 
         Proved as the breakpoints are, by tracing the network with one more neuron. A touch is none.
@@ -284,24 +286,26 @@ class Trace:
             A real number.
         output
             The output's number, counted from 0 in the flat order; as in a list, -1 is the last.
+        threads
+            As for `trace`.
 
         Raises
         ------
         IndexError
             There is no such output.
         TypeError, ValueError
-            `level` is no real number that float64 holds exactly.
+            `level` is no real number that float64 holds exactly; `threads` is refused.
         """
-        return level_crossings(self, real_number("level", level), self._output(output))
+        return level_crossings(self, real_number("level", level), self._output(output), threads)
 
-    def decision_changes(self) -> npt.NDArray[np.void]:
+    def decision_changes(self, *, threads: int | None = None) -> npt.NDArray[np.void]:
         """Where the largest output changes: structured [D], fields t, before, after.
 
         t is rounded as `t` is; before and after are the outputs' numbers in the flat order. Of
         equal outputs the first counts as the largest. Proved as the breakpoints are, by tracing
-        the network with the maximum of its outputs behind it.
+        the network with the maximum of its outputs behind it. `threads` is as for `trace`.
         """
-        return largest_changes(self)
+        return largest_changes(self, threads)
 
     def minimum(self, output: int = 0) -> Extremum:
         """Where an output is smallest: t and value; the first of several.
