@@ -104,11 +104,15 @@ def test_tensors_of_any_type_and_layout_are_the_points_they_hold(data: st.DataOb
 def test_gradients_and_minuses_yet_to_be_taken() -> None:
     x0, x1 = POINTS[:2]
     given = tensor(x0).requires_grad_()
-    check(HOST, NET, given, tensor(x1).requires_grad_() * 1, host=(x0, x1))
-    assert given.requires_grad
+    other = tensor(x1).requires_grad_() * 1
     negated = torch.complex(tensor(0 * x0), tensor(x0)).conj().imag
     assert negated.is_neg()
-    check(HOST, NET, negated, tensor(x1), host=(-x0, x1))
+    expected = pyexpr.count_regions(NET, x0, x1)
+    turned = pyexpr.count_regions(NET, -x0, x1)
+    for device in ("cpu", HOST):
+        assert pyexpr.count_regions(NET, given, other, device=device) == expected
+        assert pyexpr.count_regions(NET, negated, tensor(x1), device=device) == turned
+    assert given.requires_grad
 
 
 def test_one_of_a_device_and_one_of_the_host() -> None:
@@ -118,6 +122,21 @@ def test_one_of_a_device_and_one_of_the_host() -> None:
                 check(HOST, NET, tensor(x0), other, host=(x0, x1))
                 check(HOST, NET, other, tensor(x0), host=(x1, x0))
     check(HOST, NET, tensor(POINTS), [0, 2**60, 1], host=(POINTS, [0, 2**60, 1]))
+
+
+def test_a_module_is_converted_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    converted, export = [], torch.export.export
+
+    def counting(*arguments: Any, **options: Any) -> Any:
+        converted.append(arguments)
+        return export(*arguments, **options)
+
+    monkeypatch.setattr(torch.export, "export", counting)
+    module = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.ReLU()).eval()
+    for x0 in (POINTS[0], tensor(POINTS[0])):
+        converted.clear()
+        pyexpr.count_regions(module, x0, POINTS[1], device=HOST)
+        assert len(converted) == 1
 
 
 def test_stacks_and_images() -> None:

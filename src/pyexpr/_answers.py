@@ -72,16 +72,16 @@ def read(
     device: Device | None,
 ) -> tuple[_Networks, _Curve]:
     """The networks and what is meant to count along; errors as for `read_curve`."""
-    networks = net if isinstance(net, NetworkStack) else None
     if device is not None and x1 is not None:
         given = getattr(trajectory, "shape", None)
         shape = shape_of(trajectory) if given is None else tuple(given)
-        network = networks or as_network(net, input_shape=shape)
-        lines = read_lines(device, trajectory, x1, network.input_shape)
+        net = net if isinstance(net, NetworkStack) else as_network(net, input_shape=shape)
+        lines = read_lines(device, trajectory, x1, net.input_shape)
         if lines is not None:
-            return network, lines
-    network, curve = read_curve(net if networks is None else networks[0], trajectory, x1)
-    return networks or network, curve
+            return net, lines
+    stack = net if isinstance(net, NetworkStack) else None
+    network, curve = read_curve(net if stack is None else stack[0], trajectory, x1)
+    return stack or network, curve
 
 
 def answer(networks: _Networks, curve: _Curve, question: Question, call: Call) -> Count | Counts:

@@ -124,14 +124,21 @@ def as_array(name: str, value: object) -> npt.NDArray[np.generic]:
     if isinstance(value, np.ma.MaskedArray):
         raise TypeError(f"{name} is a masked array; fill it first, as by {name}.filled(0)")
     try:
-        array: npt.NDArray[np.generic] = np.asarray(value)
-    except (ValueError, RuntimeError) as error:  # torch's, of a tensor that requires gradients
+        array: npt.NDArray[np.generic] = np.asarray(numbers_of(value))
+    except (ValueError, RuntimeError) as error:
         raise ValueError(f"{name} is no array of real numbers: {error}") from error
     except TypeError as error:  # of an array that a GPU has
         raise TypeError(f"{name} cannot be read on the CPU: {error}") from error
     if array.dtype.kind not in "biuf":
         raise TypeError(f"{name} is {what(value)}; it must hold floats or 64-bit integers")
     return array
+
+
+def numbers_of(value: Any) -> Any:
+    """The same, but of torch's tensors without gradients, and with no minus yet to be taken."""
+    if hasattr(value, "detach") and hasattr(value, "resolve_neg"):
+        return value.detach().resolve_neg()
+    return value
 
 
 def what(value: object) -> str:

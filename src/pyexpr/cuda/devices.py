@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pyexpr import _core
-from pyexpr._arrays import what
+from pyexpr._arrays import numbers_of, what
 from pyexpr.cuda.packing import by_value, pack
 
 # An array of a device: numpy's or CuPy's, which ships no types.
@@ -182,10 +182,8 @@ def _adopted(value: object, xp: Any, kind: int, number: int) -> Array | None:
         return None
     if tuple(map(int, value.__dlpack_device__())) != (kind, number):
         return None
-    if hasattr(value, "detach") and hasattr(value, "resolve_neg"):
-        # Of torch's tensors DLPack refuses those with gradients, and loses a minus yet to be taken.
-        value = value.detach().resolve_neg()
-    return xp.from_dlpack(value)
+    # DLPack refuses tensors with gradients, and loses a minus yet to be taken.
+    return xp.from_dlpack(numbers_of(value))
 
 
 def _cupy() -> Any:
