@@ -1,6 +1,8 @@
 """The engine that works on arrays, with its kernels on the host, against the exact oracle and the
 core: where there is no GPU, this is what a GPU would count."""
 
+from typing import Any
+
 import hypothesis.strategies as st
 import numpy as np
 import numpy.typing as npt
@@ -112,6 +114,18 @@ def test_batches(seed: int, chunk: int) -> None:
     x0 = rng.integers(-2, 3, (int(rng.integers(0, 9)), 3)) / 2
     x1 = np.where(rng.random(x0.shape) < 0.3, x0, rng.normal(size=x0.shape))
     check(small_device([net], chunk), net, x0, x1)
+
+
+def test_weights_that_do_not_fit_are_told_with_what_is_free() -> None:
+    class Full(HostDevice):
+        def upload(self, array: npt.NDArray[Any]) -> Any:
+            if array.shape[-1] == 40:  # no point, but weights
+                raise MemoryError("out of memory allocating 1,600 bytes")
+            return super().upload(array)
+
+    told = "the weights do not fit into the 1000 bytes .* free.*allocating 1,600 bytes"
+    with pytest.raises(MemoryError, match=told):
+        pyexpr.count_regions(RELU, [0.0] * 12, [1.0] * 12, device=Full(1000))
 
 
 def test_pairs() -> None:

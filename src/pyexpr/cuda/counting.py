@@ -122,11 +122,13 @@ def _in_columns(found: int | Indices, edges: Indices) -> list[int]:
 
 def _in_runs(path: Path, cores: Sequence[_core.Network], run: Callable[[int], _T]) -> _T:
     """run(the most cells of a run), with fewer where memory turns out to be short."""
+    free = path.device.free_bytes()
     try:
         networks = upload(tuple(cores), path.device)
     except MemoryError as error:
         raise MemoryError(
-            'device: the weights do not fit into the GPU\'s memory; count with device="cpu"'
+            f"device: the weights do not fit into the {free} bytes of the GPU's memory that are "
+            f'free; free some, or count with device="cpu" ({error})'
         ) from error
     chunk = chunk_size(path.device, networks, path.degree)
     while True:
