@@ -360,6 +360,12 @@ def test_cells_of_other_data_are_not_taken_for_these(tmp_path: Path) -> None:
     assert len(names) == 2
 
 
+def test_a_refused_value_leaves_no_folder(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="networks is 0"):
+        reproduce("growth", tmp_path / "out", {"networks": 0}, quick=True, workers=1)
+    assert not (tmp_path / "out").exists()
+
+
 def test_an_unknown_experiment_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"name is 'nonsense'; it must be one of growth"):
         reproduce("nonsense", tmp_path / "out")

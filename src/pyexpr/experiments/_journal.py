@@ -59,7 +59,7 @@ class Journal:
 def open_journal(
     path: str | os.PathLike[str], cell: str, wanted: Container[str]
 ) -> Iterator[Journal]:
-    """The file at `path`, which is made if there is none.
+    """The file at `path`, which is made if there is none, as is its folder.
 
     Parameters
     ----------
@@ -79,6 +79,7 @@ def open_journal(
     """
     if Path(path).suffix.lower() != ".jsonl":
         raise ValueError(f"path is {os.fspath(path)!r}; it must end in .jsonl")
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
     with FileIO(path, "a+") as file, _closed_in_forks(file):
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             raise ValueError(f"{os.fspath(path)} is no regular file")

@@ -90,7 +90,6 @@ def reproduce(
         import_module("pyexpr.torch")
     keywords = {**(experiment.quick if quick else {}), **given}
     folder = Path(directory)
-    folder.mkdir(parents=True, exist_ok=True)
     cells = folder / f"{name}-{_digest(keywords)}.jsonl"
     how: dict[str, Any] = {"path": cells, "progress": progress}
     if experiment.takes_device:
