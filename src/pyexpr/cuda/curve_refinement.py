@@ -14,9 +14,8 @@ from pyexpr.cuda.networks import Networks
 from pyexpr.cuda.ordering import count_below
 from pyexpr.cuda.partition import CurvePartition, CurveVertices
 from pyexpr.cuda.products import multiply
-from pyexpr.cuda.refinement import Cut, bound_norms, cut
+from pyexpr.cuda.refinement import UP, Cut, bound_norms, cut
 
-_UP = 1 + 2.0**-30
 _NO_SPEED = np.zeros(1)  # that of lines
 
 
@@ -145,7 +144,7 @@ class CurveRefinement:
         """Of the outputs of a level, on the cells of p and their parts."""
         xp, level = self._device.xp, self._networks.levels[number]
         rounding_gain = float(level.map.frobenius_norm[0])
-        of_w = (level.lipschitz * rounding_gain + level.offset_size + 1) * p.w_speed * _UP
+        of_w = (level.lipschitz * rounding_gain + level.offset_size + 1) * p.w_speed * UP
         steps = xp.diff(p.rows, axis=0)
         speeds = xp.empty(p.cells)
         self._device.run(

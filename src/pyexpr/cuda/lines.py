@@ -38,6 +38,8 @@ class Lines:
         Whether each is counted for itself; else they are pieces of one trajectory.
     closed : bool
         Whether the last one ends where the first begins.
+    given : Batch, or None
+        The same for the core, where the points are the host's.
     """
 
     device: Device
@@ -47,6 +49,7 @@ class Lines:
     ends: Indices
     apart: bool
     closed: bool = False
+    given: Batch | None = None
 
     def __len__(self) -> int:
         return len(self.starts)
@@ -54,6 +57,8 @@ class Lines:
     @cached_property
     def host(self) -> Batch:
         """The same for the core."""
+        if self.given is not None:
+            return self.given
         read = self.device.download
         return Batch(read(self.x0), self.starts, read(self.x1), self.ends)
 
@@ -93,9 +98,7 @@ def lines_of(device: Device, curve: _core.Trajectory | Batch) -> Lines:
     if isinstance(curve, Batch):
         with device.active():
             x0, x1 = device.upload(curve.x0), device.upload(curve.x1)
-        lines = Lines(device, x0, curve.starts, x1, curve.ends, True)
-        lines.__dict__["host"] = curve
-        return lines
+        return Lines(device, x0, curve.starts, x1, curve.ends, True, given=curve)
     ends = curve.ends_of_lines(0, len(curve))
     numbers = np.arange(len(ends[0]))
     with device.active():

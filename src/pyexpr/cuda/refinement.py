@@ -14,6 +14,7 @@ from pyexpr.cuda.ordering import count_below
 from pyexpr.cuda.partition import Partition, Vertices
 from pyexpr.cuda.products import multiply
 
+UP = 1 + 2.0**-30  # outweighs the roundings of a bound's evaluation
 _PARTS = 32  # of a row's sum of squares
 
 
@@ -221,4 +222,4 @@ class Refinement:
         grown = self._networks.levels[number].lipschitz * (
             self._networks.gain(number) * p.speed + 2.0**-990
         )
-        return np.asarray(grown * (1 + 2.0**-30))
+        return np.asarray(grown * UP)

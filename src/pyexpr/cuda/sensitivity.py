@@ -16,9 +16,9 @@ from pyexpr.cuda.devices import Array, Device
 from pyexpr.cuda.networks import Map, Networks
 from pyexpr.cuda.partition import Partition
 from pyexpr.cuda.products import multiply
+from pyexpr.cuda.refinement import UP
 
 _ROUNDOFF = 2.0**-53
-_UP = 1 + 2.0**-30  # outweighs the roundings of a bound's evaluation
 _TINY = 2.0**-500  # what squares that vanish were
 
 SAME, BENDS, OPEN = 0, 1, 2
@@ -114,7 +114,7 @@ class Sensitivity:
             map_ = self._networks.map(number + 1)
             value = self._times(map_, network, hidden)
             passed = float(map_.norm[network]) * error
-            error = _UP * (passed + self._loss(map_, network) * size + _TINY)
+            error = UP * (passed + self._loss(map_, network) * size + _TINY)
         surely = (xp.isfinite(value) & (xp.abs(value) > error[:, None])).any(axis=1)
         answers: Indices = self._device.download(xp.where(surely, BENDS, OPEN))
         return answers
@@ -128,8 +128,8 @@ class Sensitivity:
 
     def _norm(self, value: Array) -> Array:
         xp = self._device.xp
-        return xp.sqrt((value * value).sum(axis=1)) * _UP + _TINY
+        return xp.sqrt((value * value).sum(axis=1)) * UP + _TINY
 
     def _loss(self, map_: Map, network: int) -> float:
         """Of a product, relative to the norm of what is multiplied."""
-        return float(map_.terms * _ROUNDOFF * _UP * map_.frobenius_norm[network])
+        return float(map_.terms * _ROUNDOFF * UP * map_.frobenius_norm[network])

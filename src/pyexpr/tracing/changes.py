@@ -18,9 +18,7 @@ if TYPE_CHECKING:
     from pyexpr.tracing.trace import Trace
 
 
-def level_crossings(
-    trace: Trace, level: float, output: int, threads: int | None
-) -> FloatArray:
+def level_crossings(trace: Trace, level: float, output: int, threads: int | None) -> FloatArray:
     """By a ReLU of the output less the level."""
     graph = trace.network.graph
     last, size = len(graph.nodes) - 1, math.prod(graph.output_shape)
