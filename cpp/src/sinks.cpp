@@ -225,6 +225,7 @@ void Trace::absorb(BoundarySink& next) {
     move_behind(later.pieces, pieces);
     move_behind(later.transitions, transitions);
     move_behind(later.bends, bends);
+    noted_bytes += later.noted_bytes;
     if (!has_begun()) first_pattern = std::move(later.first_pattern);
     CountPieces::absorb(later);
 }
