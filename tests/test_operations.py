@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from test_graph import graphs
 
 import pyexpr
-from pyexpr import Network
+from pyexpr import Network, _core
 from pyexpr.graph import Graph
 from pyexpr.operations import Convolution, Dense, Operation, Sparse
 from pyexpr.tracing.masked import Masked
@@ -82,3 +82,26 @@ def test_a_constant_has_no_gradient() -> None:
     net = Network.dense([([[0.0, 0.0]], [1.0]), ([[1.0]], [2.0])])
     masked = Masked(net, np.zeros((3, 1), np.int16))
     assert masked.gradient(np.ones((1, 1))).tolist() == [[0.0, 0.0]] * 3
+
+
+@pytest.mark.parametrize(
+    ("size", "pads", "dilations"),
+    [
+        ((1, 1), (2**63, 0, 2**63, 0), (1, 1)),  # whose sums come back to 1 in 64 bits
+        ((1, 1), (2**32, 2**32, 0, 0), (1, 1)),
+        ((2**16, 2**16), (0, 0, 0, 0), (1, 1)),
+        ((3, 3), (0, 0, 0, 0), (2**63, 1)),
+    ],
+)
+def test_the_core_refuses_convolutions_beyond_32_bits(
+    size: tuple[int, int], pads: tuple[int, int, int, int], dilations: tuple[int, int]
+) -> None:
+    with pytest.raises(ValueError, match="2\\^31"):
+        _core.convolution(np.ones((1, 1, 3, 1)), size, (1, 1), pads, dilations, 1)
+
+
+def test_the_core_refuses_columns_beyond_the_inputs() -> None:
+    first = np.array([0, 1])
+    for column in (-1, 2, 2**32):
+        with pytest.raises(ValueError, match="below inputs"):
+            _core.sparse(2, first, np.array([column]), np.ones(1))
