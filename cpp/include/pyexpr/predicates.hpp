@@ -1,5 +1,6 @@
 // The three questions on which every count rests, each asked of a float64 filter first, then of
-// float64 sensitivities on one cell, of double-double arithmetic, and of exact integers:
+// weights and letters alone, of float64 sensitivities on one cell, of double-double arithmetic (but
+// for signs and orders on curves), and of exact integers:
 //   1. the sign of a pre-activation minus a threshold at a vertex, or all along a curve's cell,
 //   2. the order, or equality, of two breakpoints inside one cell,
 //   3. whether f's slope changes between two cells.
