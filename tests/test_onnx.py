@@ -20,7 +20,6 @@ import pyexpr
 from pyexpr.io.onnx import _OPERATORS, from_model
 
 Array = npt.NDArray[Any]
-Info = tuple[str, list[int | str]]
 
 
 def model(

@@ -18,7 +18,6 @@ TRIANGLE = pyexpr.Polyline([X0, X1, X2], closed=True)
 ORIGIN = np.zeros(3)
 EYE = np.eye(2)
 SIGNS = (np.array([[1.0], [-1.0]]), np.zeros(2))  # x -> relu(x), relu(-x)
-BACK = (np.ones((1, 2)), np.zeros(1))
 
 
 def crofton(
