@@ -157,3 +157,22 @@ with multiprocessing.get_context("fork").Pool(2) as pool:
     assert pool.map(count, range(4)) == [expected] * 4
 """
     subprocess.run([sys.executable, "-W", "ignore", "-c", program], check=True, timeout=60)
+
+
+def test_a_deep_network_needs_no_deep_stack() -> None:
+    one = np.ones((1, 1)), np.zeros(1)
+    net = pyexpr.Network.dense([one] * 2001)
+    found: list[int] = []
+
+    def count() -> None:
+        for curve in (pyexpr.Line([-1.0], [1.0]), pyexpr.Arc([-1.0], [1.0])):
+            found.append(int(pyexpr.count_regions(net, curve, threads=1)))
+
+    usual = threading.stack_size(256 * 1024)
+    try:
+        thread = threading.Thread(target=count)
+        thread.start()
+    finally:
+        threading.stack_size(usual)
+    thread.join()
+    assert found == [2, 2]  # off on the left, on on the right, in every layer at once

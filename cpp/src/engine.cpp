@@ -65,14 +65,16 @@ public:
 
     // Cells of a level, of which some may be given away meanwhile.
     void go(const Slice& slice);
-    void descend(const Slice& slice);
     // Makes a task of the largest part that is left; false if nothing is.
     bool give();
 
     typename Kit::AllPredicates predicates;
 
 private:
+    void open(const Slice& slice);
+    void close_slice(std::size_t level);
     Slice next_slice(Queue& queue) const;
+    void take(const Slice& slice);
     void refine(const Slice& slice);
     void count(const Slice& slice);
     void make_next(Frame& frame, Partition& out);
@@ -266,19 +268,41 @@ Cascade<Kit>::Cascade(const Run& run, Worker& worker, Workspace& workspace)
     levels_.resize(run.network.depth());
 }
 
-// A cell with many events makes a chunk too long for one slice.
+// Down and up the levels without recursion, for which a deep network's stack would be too small.
 template <class Kit>
 void Cascade<Kit>::go(const Slice& slice) {
+    open(slice);
+    for (std::size_t level = slice.level;;) {
+        if (level < frames_.size() && frames_[level].is_open()) {
+            Partition& made = partitions_.renew(level + 1);
+            make_next(frames_[level], made);
+            open({++level, 0, made.cells()});
+        } else if (queues_[level].is_open()) {
+            const Slice next = next_slice(queues_[level]);
+            if (next.cells() > 0) take(next);
+            close_slice(level);
+        } else {
+            if (level == slice.level) return;
+            worker_.resume(frames_[--level].resume);
+            close_slice(level);
+        }
+    }
+}
+
+// A cell with many events makes a chunk too long for one slice.
+template <class Kit>
+void Cascade<Kit>::open(const Slice& slice) {
     const std::size_t most = run_.options.chunk * 3 / 2;
     Queue& queue = queues_[slice.level];
     queue.cells = slice;
     queue.next = 0;
     queue.slices = (slice.cells() + most - 1) / most;
-    while (queue.is_open()) {
-        const Slice next = next_slice(queue);
-        if (next.cells() > 0) descend(next);
-        worker_.resume(queue.resume);
-    }
+}
+
+// Unless chunks of it are left.
+template <class Kit>
+void Cascade<Kit>::close_slice(std::size_t level) {
+    if (level == frames_.size() || !frames_[level].is_open()) worker_.resume(queues_[level].resume);
 }
 
 // Gaps are left out where slices begin and end.
@@ -295,7 +319,7 @@ Slice Cascade<Kit>::next_slice(Queue& queue) const {
 }
 
 template <class Kit>
-void Cascade<Kit>::descend(const Slice& slice) {
+void Cascade<Kit>::take(const Slice& slice) {
     worker_.poll();
     while (worker_.may_give() && (worker_.give() || give())) continue;
     if (slice.level < run_.network.depth()) {
@@ -350,11 +374,6 @@ void Cascade<Kit>::refine(const Slice& slice) {
     frame.slice = slice;
     frame.next = 0;
     frame.size = (total + chunks - 1) / chunks;
-    while (frame.is_open()) {
-        make_next(frame, partitions_.renew(slice.level + 1));
-        go({slice.level + 1, 0, partitions_[slice.level + 1].cells()});
-        worker_.resume(frame.resume);
-    }
 }
 
 template <class Kit>
