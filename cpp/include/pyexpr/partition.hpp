@@ -41,7 +41,8 @@ struct Vertex {
 //
 // Between vertices a row is interpolated. With z(t) the true pre-activations and h(t) the true
 // outputs of the level before, on each cell and continued affinely from it to its ends' floats:
-//   |h_computed - h|_2 <= eps,   |z_computed - z|_q <= row_norm_q (eps + rho),   |(h_computed, 1)|_2 <= norm,
+//   |h_computed - h|_2 <= eps,   |z_computed - z|_q <= row_norm_q (eps + rho),
+//   |(h_computed, 1)|_2 <= norm,
 // where eps, rho and norm are the larger of the two ends' and z_computed counts the low parts of an
 // extended partition. `local` is what of eps arose at the level itself, the rest is what errors of
 // the level before became.
