@@ -9,7 +9,7 @@ set(warnings -Wall -Wextra)
 set(pyexpr_most_optimised -O3)
 
 if(NOT CMAKE_CXX_COMPILER_ID MATCHES "^(GNU|Clang|AppleClang)$")
-  message(FATAL_ERROR "pyexpr needs GCC or Clang, which know ${exact_operations}, and not "
+  message(FATAL_ERROR "pyexpr needs GCC or Clang, which know -ffp-contract=off, and not "
                       "${CMAKE_CXX_COMPILER_ID}; on Windows Visual Studio's clang-cl (-T ClangCL)")
 elseif(CMAKE_CXX_COMPILER_FRONTEND_VARIANT STREQUAL "MSVC")
   # clang-cl merely warns of a flag that it does not know, but it hands these on.
@@ -21,5 +21,5 @@ elseif(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   list(APPEND warnings -Wno-aggressive-loop-optimizations -Wno-maybe-uninitialized)
 endif()
 
-target_compile_options(pyexpr_arithmetic INTERFACE $<$<COMPILE_LANGUAGE:CXX>:${exact_operations}>)
-target_compile_options(pyexpr_warnings INTERFACE $<$<COMPILE_LANGUAGE:CXX>:${warnings}>)
+target_compile_options(pyexpr_arithmetic INTERFACE "$<$<COMPILE_LANGUAGE:CXX>:${exact_operations}>")
+target_compile_options(pyexpr_warnings INTERFACE "$<$<COMPILE_LANGUAGE:CXX>:${warnings}>")

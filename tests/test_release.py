@@ -18,7 +18,7 @@ def citation(field: str) -> str:
 
 def newest_release() -> tuple[str, str]:
     """Version and date, of the changelog."""
-    releases = re.findall(
+    releases: list[tuple[str, str]] = re.findall(
         r"^## \[(\d\S*)\] - (\S+)$", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.M
     )
     return max(releases, key=lambda release: [int(n) for n in release[0].split(".")])
