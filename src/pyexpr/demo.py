@@ -269,7 +269,7 @@ def table(result: Result) -> list[str]:
     lines = [
         f"{result.name} network {architecture}, {sum(hidden_widths)} neurons, "
         f"test accuracy {result.test_accuracy:.1%}",
-        f"on the line from an image of a {FROM_DIGIT} to an image of a {TO_DIGIT}",
+        f"on the line from an image of the digit {FROM_DIGIT} to one of the digit {TO_DIGIT}",
         THICK_RULE,
         *exact_rows(result),
         THICK_RULE,
