@@ -117,7 +117,8 @@ class Network:
         weight_variance, bias_variance
             Not negative; a layer's fan_in is the number of its inputs.
         seed
-            A non-negative integer, or the numpy Generator to draw from.
+            A non-negative integer, or the numpy Generator to draw from. Normal points of
+            `default_rng` with the same integer would be multiples of the first weights.
 
         Returns
         -------
