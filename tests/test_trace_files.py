@@ -40,6 +40,17 @@ def assert_same(a: Trace, b: Trace) -> None:
 # There and back.
 
 
+def test_transitions_have_no_undefined_bytes(tmp_path: Path) -> None:
+    net, x0, x1 = Network.random([5, 60, 60, 1], weight_variance=20.0, seed=1), [-3.0] * 5, range(5)
+    trace = pyexpr.trace(net, x0, x1)
+    trace.save(tmp_path / "trace.npz")
+    for transitions in (trace.transitions, load_trace(tmp_path / "trace.npz").transitions):
+        each = transitions.view(np.uint8).reshape(-1, transitions.itemsize)
+        own = sum(transitions[name].itemsize for name in transitions.dtype.names or ())
+        assert own < transitions.itemsize and len(each) > 40
+        assert not each[:, own:].any()
+
+
 @pytest.mark.parametrize("kind", CURVES)
 @few
 @given(data=st.data())

@@ -104,7 +104,7 @@ def _trace(arrays: Mapping[str, Array], network: Network, trajectory: Trajectory
 def _transitions(arrays: Mapping[str, Array], network: Network) -> Array:
     columns = {name: typed(arrays, f"trace_{name}", "i", 1) for name in COLUMNS}
     count = len(columns["breakpoint"])
-    transitions = np.empty(count, np.dtype([*COLUMNS.items()], align=True))
+    transitions = np.zeros(count, np.dtype([*COLUMNS.items()], align=True))
     for name, column in columns.items():
         require(len(column) == count, f"trace_{name}")
         transitions[name] = column

@@ -35,11 +35,12 @@ def seams(trajectory: Trajectory, piece: Numbers) -> int:
 
 def with_letters(network: Network, transitions: npt.NDArray[np.void]) -> npt.NDArray[np.void]:
     """A copy of transitions, with the letters of the layers instead of ones counted from 0."""
-    transitions = transitions.copy()
+    out = np.zeros(len(transitions), transitions.dtype)  # a copy() leaves padding undefined
+    out[...] = transitions
     first = np.array([layer.first_letter for layer in network.graph.layers], np.int16)
     for name in ("before", "after"):
-        transitions[name] += first[transitions["layer"]]
-    return transitions
+        out[name] += first[out["layer"]]
+    return out
 
 
 def first_pattern(network: Network, raw: _core.Trace) -> Letters:
