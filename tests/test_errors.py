@@ -1,9 +1,11 @@
 """Bad input: the type of the error, and that its message names the argument."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 import pyexpr
@@ -21,6 +23,17 @@ CALLS: dict[str, Callable[..., Any]] = {
     "trace": pyexpr.trace,
 }
 
+
+@dataclass
+class Unreadable:
+    """An array that cannot become one of numpy's."""
+
+    error: type[Exception]
+
+    def __array__(self, *_: object, **__: object) -> npt.NDArray[Any]:
+        raise self.error("not to be read")
+
+
 # What is wrong with a point: the value, the error, what the message says besides the name.
 Errors: TypeAlias = type[Exception] | tuple[type[Exception], ...]
 BAD_POINTS: dict[str, tuple[Any, Errors, str]] = {
@@ -30,6 +43,9 @@ BAD_POINTS: dict[str, tuple[Any, Errors, str]] = {
     "too deep": ([[[0.0, 0.0]]], ValueError, r"\(1, 1, 2\)"),
     "a number": (0.0, ValueError, "network's input is"),
     "ragged": ([[0.0], [0.0, 1.0]], ValueError, ""),
+    "unreadable": ([Unreadable(ValueError), 0.0], ValueError, "not to be read"),
+    "unreadable as torch's with gradients": ([Unreadable(RuntimeError)], ValueError, ""),
+    "unreadable as torch's of a GPU": ([Unreadable(TypeError)], TypeError, ""),
     "nan": ([0.0, float("nan")], ValueError, "nan.*finite"),
     "infinite": ([float("-inf"), 0.0], ValueError, "inf.*finite"),
     "float32 infinity": (np.array([np.inf, 0], np.float32), ValueError, "inf.*finite"),

@@ -107,7 +107,7 @@ def shape_of(value: Any) -> tuple[int, ...] | None:
     """None where it has none; what is wrong with it is said when it is read."""
     try:
         shape: tuple[int, ...] = np.shape(value)
-    except ValueError:
+    except (ValueError, TypeError, RuntimeError):  # as of lists of torch's tensors
         return None
     return shape
 
