@@ -52,7 +52,7 @@ def _montufar_2017(n: Widths, kind: Elementwise) -> sympy.Expr:
 
 
 def _raghu_2017(n: Widths, kind: Elementwise) -> sympy.Expr:
-    return (kind.breakpoints * sympy.Max(*n[1:])) ** (n[0] * (len(n) - 1))
+    return (kind.breakpoints * sympy.Max(*n[1:], evaluate=False)) ** (n[0] * (len(n) - 1))
 
 
 def _line_product(n: Widths, kind: Elementwise) -> sympy.Expr:
@@ -86,7 +86,9 @@ def _folded(more: int) -> Callable[[Widths, Elementwise], sympy.Expr]:
 def _zonotope(more: int) -> Callable[[Widths, Elementwise], sympy.Expr]:
     def form(n: Widths, kind: Elementwise) -> sympy.Expr:
         vertices = 2 * _chosen(sympy.floor(n[1] / 2) - 1, n[0] - 1)
-        return vertices * (sympy.Min(*n[2:]) + more) ** (len(n) - 2) if n[2:] else vertices
+        if not n[2:]:
+            return vertices
+        return vertices * (sympy.Min(*n[2:], evaluate=False) + more) ** (len(n) - 2)
 
     return form
 
