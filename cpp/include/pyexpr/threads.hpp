@@ -2,7 +2,7 @@
 #pragma once
 
 #include <cstddef>
-#include <system_error>
+#include <exception>
 #include <thread>
 #include <vector>
 
@@ -16,7 +16,7 @@ std::vector<std::thread> start_threads(std::size_t count, const Run& run) {
     out.reserve(count);
     try {
         for (std::size_t i = 1; i < count; ++i) out.emplace_back(run, i);
-    } catch (const std::system_error&) {
+    } catch (const std::exception&) {  // no more threads, or no memory for one
     }
     return out;
 }
