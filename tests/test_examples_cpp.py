@@ -48,7 +48,8 @@ def build() -> Path:
     environment = {**os.environ, "PATH": folders}  # where CMake finds Ninja and patchelf
     python = f"-DPython_EXECUTABLE={sys.executable}"
     for arguments in (
-        ["-S", str(SOURCE), "-B", str(BUILD), "-G", "Ninja", python],
+        # Ninja is looked for again: another environment's, which built before, may be gone.
+        ["-S", str(SOURCE), "-B", str(BUILD), "-G", "Ninja", "-UCMAKE_MAKE_PROGRAM", python],
         ["--build", str(BUILD)],
     ):
         done = subprocess.run([cmake, *arguments], env=environment, capture_output=True, text=True)
