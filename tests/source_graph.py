@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).parent.parent
+from pages import ROOT
+
 PACKAGE = ROOT / "src" / "pyexpr"
 INCLUDES = [ROOT / "cpp" / folder for folder in ("include", "cuda", "python")]
 FLATTENED = {"sources.hpp": "device.hpp"}  # cmake/flatten.py writes the first from the second

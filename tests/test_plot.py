@@ -423,8 +423,7 @@ def run(code: str) -> str:
     return result.stdout
 
 
-def test_matplotlib_is_only_imported_for_pictures() -> None:
-    assert run("import sys, pyexpr; print('matplotlib' in sys.modules)") == "False\n"
+def test_pyplot_is_only_imported_for_new_figures() -> None:
     code = "import sys, pyexpr.plot; print('matplotlib.pyplot' in sys.modules)"
     assert run(code) == "False\n"
 

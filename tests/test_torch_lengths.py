@@ -546,9 +546,3 @@ def test_without_torch_the_error_says_how_to_install_it() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert 'pip install "pyexpr-regions[torch]"' in done.stdout
-
-
-def test_pyexpr_does_not_import_torch() -> None:
-    code = "import sys, pyexpr; print('torch' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout == "False\n"

@@ -88,10 +88,9 @@ def expected_regions(
 ) -> float:
     """The expected activation regions along a trajectory: 1 + all `expected_transitions`.
 
-    Two neurons switch at one
-    point with probability 0 in a first layer; further on only where all of a narrow layer without
-    biases is off. On a closed trajectory it is the sum alone, which leaves out the probability that
-    no neuron switches, as there is then one region.
+    Two neurons switch at one point with probability 0 in a first layer; further on only where all
+    of a narrow layer without biases is off. On a closed trajectory it is the sum alone, which
+    leaves out the probability that no neuron switches, as there is then one region.
 
     Parameters
     ----------
