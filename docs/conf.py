@@ -24,7 +24,6 @@ version = release = pyexpr.__version__
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 3
-suppress_warnings: list[str] = []
 
 default_role = "py:obj"  # `count_regions` in a docstring is a link
 add_module_names = False
