@@ -13,7 +13,6 @@ namespace pyexpr {
 template <class Run>
 std::vector<std::thread> start_threads(std::size_t count, const Run& run) {
     std::vector<std::thread> out;
-    out.reserve(count);
     try {
         for (std::size_t i = 1; i < count; ++i) out.emplace_back(run, i);
     } catch (const std::exception&) {  // no more threads, or no memory for one
